@@ -1,0 +1,29 @@
+"""Run in an environment without any extra: what must work there works, and the rest says what to install."""
+
+import tempfile
+from pathlib import Path
+
+from gpt4o_tune import Dataset, LocalServer, MissingExtraError
+
+ROW = {
+    "messages": [
+        {"role": "user", "content": "Where is my parcel?"},
+        {"role": "assistant", "content": "On its way."},
+    ]
+}
+
+rows = Dataset.from_records([ROW] * 12)
+path = rows.to_jsonl(Path(tempfile.mkdtemp()) / "rows.jsonl")
+report = Dataset.from_jsonl(path).check(model="gpt-4o-2024-08-06")
+assert report.ok, report
+assert rows.tokens().total > 0
+assert rows.cost().usd is not None
+
+try:
+    LocalServer()
+except MissingExtraError as error:
+    assert "pip install 'gpt4o-tune[local]'" in str(error)
+else:
+    raise SystemExit("the local server started without its extra")
+
+print("works without extras:", rows.tokens())
