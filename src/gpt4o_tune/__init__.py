@@ -1,0 +1,125 @@
+"""Fine-tune GPT-4o and its relatives: prepare the data, know the cost, train, and prove that it is better.
+
+    from gpt4o_tune import Dataset, FineTuneJob, CustomModel
+
+Names are imported when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpt4o_tune.data import (
+        CheckReport,
+        CostEstimate,
+        Dataset,
+        OverlapReport,
+        Problem,
+        Split,
+        TokenReport,
+    )
+    from gpt4o_tune.errors import (
+        BudgetError,
+        CatalogError,
+        DatasetError,
+        DatasetNotFoundError,
+        JobCancelledError,
+        JobError,
+        JobFailedError,
+        JobTimeoutError,
+        MissingExtraError,
+        ModelRetiredError,
+        ProviderError,
+        TuneError,
+    )
+    from gpt4o_tune.evaluation import Comparison, ExactMatch, JsonMatch, ValidJson
+    from gpt4o_tune.inference import CustomModel
+    from gpt4o_tune.jobs import FineTuneJob, Hyperparameters, LaunchPlan, Metrics
+    from gpt4o_tune.local import LocalServer
+    from gpt4o_tune.providers import Profile, Provider
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BudgetError",
+    "CatalogError",
+    "CheckReport",
+    "Comparison",
+    "CostEstimate",
+    "CustomModel",
+    "Dataset",
+    "DatasetError",
+    "DatasetNotFoundError",
+    "ExactMatch",
+    "FineTuneJob",
+    "Hyperparameters",
+    "JobCancelledError",
+    "JobError",
+    "JobFailedError",
+    "JobTimeoutError",
+    "JsonMatch",
+    "LaunchPlan",
+    "LocalServer",
+    "Metrics",
+    "MissingExtraError",
+    "ModelRetiredError",
+    "OverlapReport",
+    "Problem",
+    "Profile",
+    "Provider",
+    "ProviderError",
+    "Split",
+    "TokenReport",
+    "TuneError",
+    "ValidJson",
+    "__version__",
+]
+
+_HOME = {
+    "BudgetError": "errors",
+    "CatalogError": "errors",
+    "CheckReport": "data",
+    "Comparison": "evaluation",
+    "CostEstimate": "data",
+    "CustomModel": "inference",
+    "Dataset": "data",
+    "DatasetError": "errors",
+    "DatasetNotFoundError": "errors",
+    "ExactMatch": "evaluation",
+    "FineTuneJob": "jobs",
+    "Hyperparameters": "jobs",
+    "JobCancelledError": "errors",
+    "JobError": "errors",
+    "JobFailedError": "errors",
+    "JobTimeoutError": "errors",
+    "JsonMatch": "evaluation",
+    "LaunchPlan": "jobs",
+    "LocalServer": "local",
+    "Metrics": "jobs",
+    "MissingExtraError": "errors",
+    "ModelRetiredError": "errors",
+    "OverlapReport": "data",
+    "Problem": "data",
+    "Profile": "providers",
+    "Provider": "providers",
+    "ProviderError": "errors",
+    "Split": "data",
+    "TokenReport": "data",
+    "TuneError": "errors",
+    "ValidJson": "evaluation",
+}
+"""The room that each name lives in."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
