@@ -592,9 +592,7 @@ def test_import_needs_the_standard_library_only() -> None:
         "import sys, gpt4o_tune.catalog as c; c.load();"
         "print([m for m in ('openai','pydantic','tiktoken','numpy','httpx') if m in sys.modules])"
     )
-    done = subprocess.run(  # noqa: S603 - this interpreter and our own code
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -1,0 +1,251 @@
+"""What a launch would send and what it would cost, checked completely before anything is sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import re
+from typing import TYPE_CHECKING, Literal
+
+from gpt4o_tune import catalog
+from gpt4o_tune._display import html_text, money, plural
+from gpt4o_tune.errors import BudgetError, DatasetError, ProviderError
+from gpt4o_tune.jobs.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpt4o_tune.catalog import Method
+    from gpt4o_tune.data import CostEstimate, Dataset
+    from gpt4o_tune.providers import Provider
+
+__all__ = ["FINGERPRINT_KEY", "SYSTEM_KEY", "IfExists", "LaunchPlan", "make_plan"]
+
+log = logging.getLogger("gpt4o_tune")
+
+IfExists = Literal["adopt", "new", "error"]
+
+FINGERPRINT_KEY = "gpt4o_tune_fingerprint"
+"""Key of the job metadata by which an equal job is found again."""
+SYSTEM_KEY = "gpt4o_tune_system"
+"""Key of the job metadata that holds the system prompt of every training row, where they share one."""
+
+HIGHEST_SEED = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchPlan:
+    """A job as it would be launched. Making one sends nothing."""
+
+    provider: Provider
+    model: str
+    method: Method
+    training: Dataset
+    validation: Dataset | None
+    hyperparameters: Hyperparameters
+    suffix: str | None
+    seed: int | None
+    estimate: CostEstimate
+    """What the training is estimated to cost."""
+    warnings: tuple[str, ...]
+    """What does not stop the launch but should be known, such as a near end date."""
+    system: str | None
+    """The system prompt that every training row begins with, or None where they have none in common."""
+    fingerprint: str
+    """SHA-256, in hex, over the data and every setting: equal plans have equal fingerprints."""
+
+    def request(self, training_file: str, validation_file: str | None) -> dict[str, object]:
+        """Return the body of the create request for files that are already uploaded."""
+        settings = self.hyperparameters.request(self.method)
+        profile = self.provider.profile
+        body: dict[str, object] = {"model": self.model, "training_file": training_file}
+        if validation_file is not None:
+            body["validation_file"] = validation_file
+        if profile.hyperparameters_in == "request":
+            body["hyperparameters"] = settings
+        else:
+            inner = {"hyperparameters": settings} if settings else {}
+            body["method"] = {"type": self.method, self.method: inner}
+        if self.suffix is not None:
+            body["suffix"] = self.suffix
+        if self.seed is not None:
+            body["seed"] = self.seed
+        if profile.keeps_metadata:
+            body["metadata"] = self._metadata()
+        if profile.create_fields:
+            body["extra_body"] = dict(profile.create_fields)
+        return body
+
+    def _metadata(self) -> dict[str, str]:
+        longest = catalog.load().limits(self.provider.kind).metadata_value_max_chars
+        metadata = {FINGERPRINT_KEY: self.fingerprint}
+        if self.system and len(self.system) <= longest:
+            metadata[SYSTEM_KEY] = self.system
+        return metadata
+
+    def __str__(self) -> str:
+        validation = "none" if self.validation is None else plural(len(self.validation), "row")
+        settings = self.hyperparameters.request(self.method)
+        lines = [
+            f"Plan: {self.method} fine-tuning of {self.model} at {self.provider.kind}",
+            f"  training    {plural(len(self.training), 'row')}",
+            f"  validation  {validation}",
+            "  settings    "
+            + (", ".join(f"{name} {value}" for name, value in settings.items()) or "all automatic"),
+            f"  estimate    {self.estimate}",
+            *(f"  warning     {warning}" for warning in self.warnings),
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
+
+
+def make_plan(
+    training: Dataset,
+    *,
+    validation: Dataset | None,
+    model: str,
+    provider: Provider,
+    method: Method,
+    hyperparameters: Mapping[str, object] | Hyperparameters | None,
+    suffix: str | None,
+    seed: int | None,
+    budget_usd: float | None,
+    margin_days: int,
+) -> LaunchPlan:
+    """Check everything that can be checked here and estimate the cost.
+
+    Raises:
+        ProviderError: The model is unknown, or this provider does not train it by this method.
+        ModelRetiredError: The provider has ended its training or soon switches its fine-tunes off.
+        DatasetError: A row has an error.
+        BudgetError: The estimate exceeds the budget.
+        ValueError: A setting lies outside its range.
+    """
+    settings = Hyperparameters.of(hyperparameters)
+    settings.request(method)
+    _check_suffix(suffix, provider)
+    _check_seed(seed)
+    warnings = list(
+        catalog.load().check_trainable(
+            model,
+            provider=provider.kind,
+            method=method,
+            on=provider.clock.today(),
+            margin_days=margin_days,
+        )
+    )
+    training.check(model=model, provider=provider.kind, method=method).raise_for_errors()
+    if validation is not None:
+        _check_validation(training, validation, model=model, provider=provider, method=method)
+        warnings += _contamination(training, validation)
+    estimate = training.cost(model=model, epochs=settings.n_epochs, provider=provider.kind)
+    _check_budget(estimate, budget_usd, provider)
+    for warning in warnings:
+        log.warning("%s", warning)
+    return LaunchPlan(
+        provider=provider,
+        model=model,
+        method=method,
+        training=training,
+        validation=validation,
+        hyperparameters=settings,
+        suffix=suffix,
+        seed=seed,
+        estimate=estimate,
+        warnings=tuple(warnings),
+        system=_common_system(training),
+        fingerprint=_fingerprint(
+            training=training.fingerprint,
+            validation=None if validation is None else validation.fingerprint,
+            model=model,
+            method=method,
+            hyperparameters=settings.request(method),
+            suffix=suffix,
+            seed=seed,
+            create_fields=provider.profile.create_fields,
+        ),
+    )
+
+
+def _check_suffix(suffix: str | None, provider: Provider) -> None:
+    if suffix is None:
+        return
+    limits = catalog.load().limits(provider.kind)
+    if not 1 <= len(suffix) <= limits.suffix_max_chars:
+        raise ValueError(
+            f"suffix {suffix!r} has {len(suffix)} characters; {provider.kind} takes 1 to "
+            f"{limits.suffix_max_chars}"
+        )
+    if limits.suffix_pattern and not re.fullmatch(limits.suffix_pattern, suffix):
+        raise ValueError(
+            f"suffix {suffix!r} must match {limits.suffix_pattern}; letters, digits and hyphens are safe"
+        )
+
+
+def _check_seed(seed: int | None) -> None:
+    if seed is not None and not 0 <= seed <= HIGHEST_SEED:
+        raise ValueError(f"seed must be from 0 to {HIGHEST_SEED}, not {seed!r}")
+
+
+def _check_validation(
+    training: Dataset, validation: Dataset, *, model: str, provider: Provider, method: Method
+) -> None:
+    if validation.format != training.format:
+        raise DatasetError(
+            f"training rows are in {training.format!r} format but validation rows in "
+            f"{validation.format!r}; both must be in one"
+        )
+    validation.check(
+        model=model, provider=provider.kind, method=method
+    ).raise_for_errors()
+
+
+def _contamination(training: Dataset, validation: Dataset) -> list[str]:
+    seen = validation.overlap(training)
+    if not seen.rows:
+        return []
+    return [
+        f"{plural(len(seen.rows), 'validation row')} of {len(validation)} also stand in the training "
+        "rows, exactly or nearly, so validation loss will look better than it is; split with "
+        "Dataset.split, or drop them with validation.drop(validation.overlap(training).rows)"
+    ]
+
+
+def _common_system(rows: Dataset) -> str | None:
+    prompts = {_system_of(row) for row in rows.records()}
+    return prompts.pop() if len(prompts) == 1 else None
+
+
+def _system_of(row: Mapping[str, object]) -> str | None:
+    match row.get("messages"):
+        case [{"role": "system" | "developer", "content": str(prompt)}, *_]:
+            return prompt
+        case _:
+            return None
+
+
+def _check_budget(estimate: CostEstimate, budget_usd: float | None, provider: Provider) -> None:
+    if budget_usd is None:
+        return
+    if estimate.usd is None:
+        raise ProviderError(
+            f"a budget of {money(budget_usd)} cannot be held: no training price is known for "
+            f"{provider.kind}; leave budget_usd out, or add the price to the catalog"
+        )
+    if estimate.usd > budget_usd:
+        raise BudgetError(
+            f"the job is estimated at {money(estimate.usd)}, above the budget of "
+            f"{money(budget_usd)}; nothing was uploaded or started. Train on fewer rows or epochs, "
+            "take a cheaper model, or raise budget_usd",
+            estimate_usd=estimate.usd,
+            budget_usd=budget_usd,
+        )
+
+
+def _fingerprint(**parts: object) -> str:
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

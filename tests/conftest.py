@@ -1,0 +1,59 @@
+"""What every test stands on: a clean environment and a clock that nobody waits for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpt4o_tune.providers import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpt4o_tune import LocalServer
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the machine reaches a test, so no test can reach a paid service."""
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+
+
+class VirtualClock:
+    """A clock that jumps instead of waiting, and remembers every sleep."""
+
+    def __init__(self, *, today: dt.date = dt.date(2026, 11, 23)) -> None:
+        self.seconds = 0.0
+        self.sleeps: list[float] = []
+        self._today = today
+
+    def now(self) -> float:
+        return self.seconds
+
+    def today(self) -> dt.date:
+        return self._today
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.sleeps.append(seconds)
+
+    async def sleep_async(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """A clock of the test's own."""
+    return VirtualClock()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LocalServer]:
+    """The embedded local server, shared by the session; jobs on it really train."""
+    from gpt4o_tune import LocalServer
+
+    with LocalServer() as running:
+        yield running
