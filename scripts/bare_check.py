@@ -22,8 +22,9 @@ assert rows.cost().usd is not None
 try:
     LocalServer()
 except MissingExtraError as error:
-    assert "pip install 'gpt4o-tune[local]'" in str(error)
+    named = str(error)
 else:
     raise SystemExit("the local server started without its extra")
+assert "pip install 'gpt4o-tune[local]'" in named, named
 
 print("works without extras:", rows.tokens())
