@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ModelRetiredError,
         ProviderError,
         TuneError,
+        VocabularyError,
     )
     from gpt4o_tune.evaluation import Comparison, ExactMatch, JsonMatch, ValidJson
     from gpt4o_tune.inference import CustomModel
@@ -74,6 +75,7 @@ __all__ = [
     "TokenReport",
     "TuneError",
     "ValidJson",
+    "VocabularyError",
     "__version__",
 ]
 
@@ -109,6 +111,7 @@ _HOME = {
     "TokenReport": "data",
     "TuneError": "errors",
     "ValidJson": "evaluation",
+    "VocabularyError": "errors",
 }
 """The room that each name lives in."""
 

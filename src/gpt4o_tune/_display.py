@@ -6,6 +6,7 @@ only where somebody watches: a terminal or a notebook.
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import math
 import sys
@@ -14,8 +15,6 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def money(usd: float | None) -> str:
@@ -106,18 +105,6 @@ def bar(share: float, *, columns: int = 20) -> str:
     return "━" * filled + "─" * (columns - filled)
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """Draw values as a line of small blocks, one column per value."""
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
-        return ""
-    low, span = min(known), max(known) - min(known)
-    return "".join(
-        _BLOCKS[1 + round((value - low) / span * 7) if span else 4] if math.isfinite(value) else " "
-        for value in values
-    )
-
-
 class Curve(Protocol):
     """A named series of points to draw: `(x, y)` pairs and the mark that stands for each."""
 
@@ -132,32 +119,63 @@ class Curve(Protocol):
 def chart(curves: Sequence[Curve], *, x_title: str, columns: int = 64, lines: int = 12) -> str:
     """Draw curves as text with labelled axes; later curves lie on top of earlier ones.
 
-    Points that fall into the same column of one curve are averaged, so a thousand noisy steps stay
-    readable.
+    The vertical axis is logarithmic where all values are positive and span more than a factor of ten,
+    as losses do: a rise from 0.1 to 0.2 is then as visible as the fall from 6 to 3. Points that fall
+    into the same column of one curve are averaged, so a thousand noisy steps stay readable.
     """
-    drawn = [curve for curve in curves if curve.points]
+    drawn = [curve for curve in curves if any(math.isfinite(y) for _, y in curve.points)]
     if not drawn:
         return "nothing to draw yet"
-    every = [point for curve in drawn for point in curve.points if math.isfinite(point[1])]
-    if not every:
-        return "no finite values to draw"
+    every = [(x, y) for curve in drawn for x, y in curve.points if math.isfinite(y)]
     left, right = min(x for x, _ in every), max(x for x, _ in every)
-    low, high = min(0.0, *(y for _, y in every)), max(y for _, y in every)
+    axis = _Axis.over([y for _, y in every], lines)
     grid = [[" "] * columns for _ in range(lines)]
     for curve in drawn:
         for column, value in _columns(curve.points, left, right, columns):
-            share = (value - low) / (high - low) if high > low else 0.0
-            grid[lines - 1 - round(share * (lines - 1))][column] = curve.mark
-    labels = [high - (high - low) * row / (lines - 1) for row in range(lines)]
+            grid[axis.line(value)][column] = curve.mark
     body = [
-        f"{f'{label:.2f}' if row % 3 == 0 or row == lines - 1 else '':>7} │{''.join(cells).rstrip()}"
-        for row, (label, cells) in enumerate(zip(labels, grid, strict=True))
+        f"{f'{axis.value(row):.3g}' if row % 3 == 0 or row == lines - 1 else '':>7} │"
+        f"{''.join(cells).rstrip()}"
+        for row, cells in enumerate(grid)
     ]
     ends = f"{left:,.0f}".ljust(columns - len(f"{right:,.0f}")) + f"{right:,.0f}"
     legend = "   ".join(f"{curve.mark} {curve.title}" for curve in drawn)
+    scale = ", logarithmic scale" if axis.logarithmic else ""
     return "\n".join(
-        [*body, " " * 8 + "└" + "─" * columns, " " * 9 + ends, f"{'':9}{x_title}    {legend}"]
+        [
+            *body,
+            " " * 8 + "└" + "─" * columns,
+            " " * 9 + ends,
+            f"{'':9}{x_title}    {legend}{scale}",
+        ]
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Axis:
+    """A vertical axis of so many lines, the highest value on line 0."""
+
+    low: float
+    high: float
+    lines: int
+    logarithmic: bool
+
+    @classmethod
+    def over(cls, values: Sequence[float], lines: int) -> _Axis:
+        low, high = min(values), max(values)
+        if low > 0 and high > 10 * low:
+            return cls(math.log(low), math.log(high), lines, logarithmic=True)
+        return cls(min(0.0, low), high, lines, logarithmic=False)
+
+    def line(self, value: float) -> int:
+        place = math.log(value) if self.logarithmic else value
+        span = self.high - self.low
+        share = (place - self.low) / span if span else 0.0
+        return self.lines - 1 - round(share * (self.lines - 1))
+
+    def value(self, line: int) -> float:
+        place = self.high - (self.high - self.low) * line / (self.lines - 1)
+        return math.exp(place) if self.logarithmic else place
 
 
 def _columns(

@@ -11,6 +11,7 @@
     |  |- JobCancelledError
     |  `- JobTimeoutError (TimeoutError)
     |- ProviderError                                what the provider cannot do, and what to use instead
+    |- VocabularyError                              a tokenizer's vocabulary is damaged or missing
     `- MissingExtraError (ImportError)              .extra .command
 
 A subclass also inherits the builtin that it stands in for. Errors carry data beside prose, survive
@@ -38,6 +39,7 @@ __all__ = [
     "ModelRetiredError",
     "ProviderError",
     "TuneError",
+    "VocabularyError",
 ]
 
 
@@ -52,7 +54,9 @@ class TuneError(Exception):
 def _rebuild(
     kind: type[TuneError], args: tuple[object, ...], state: dict[str, object]
 ) -> TuneError:
-    error = kind.__new__(kind, *args)
+    # An OSError has a memory layout of its own, which only its own constructor knows.
+    error = (OSError.__new__ if issubclass(kind, OSError) else kind.__new__)(kind, *args)
+    super(TuneError, error).__init__(*args)
     error.__dict__.update(state)
     return error
 
@@ -179,6 +183,10 @@ class JobTimeoutError(JobError, TimeoutError):
 
 class ProviderError(TuneError):
     """The provider cannot do what was asked; the message names what to use instead."""
+
+
+class VocabularyError(TuneError):
+    """The vocabulary of an encoding is damaged, or is neither carried nor to be had."""
 
 
 class MissingExtraError(TuneError, ImportError):

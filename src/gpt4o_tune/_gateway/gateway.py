@@ -1,29 +1,16 @@
-"""The only module that imports openai: one gateway, over a blocking or an asynchronous client.
-
-Core code is written once, as coroutines that await the methods below. Over a blocking client a method
-never suspends, so `gpt4o_tune._drive.run` finishes such a coroutine without an event loop.
-
-The client's own retries are switched off. Reads are repeated here, by tenacity, with backoff, jitter and
-the server's `Retry-After`; a call that can cost money twice (`create_job`) is sent exactly once.
-"""
+"""`Gateway`: every network verb of the library, over one openai client."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import random
-import threading
-import time
-import weakref
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import openai
-import tenacity
 
 from gpt4o_tune._drive import run, settle
+from gpt4o_tune._gateway.failures import advised, doubt
+from gpt4o_tune._gateway.retrying import repeating
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -31,7 +18,6 @@ if TYPE_CHECKING:
         Awaitable,
         Callable,
         Coroutine,
-        Generator,
         Mapping,
         Sequence,
     )
@@ -42,127 +28,21 @@ if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
     from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
-    from gpt4o_tune._connection import Clock, Connection
+    from gpt4o_tune._connection import Clock
 
-__all__ = [
-    "CALL_ERRORS",
-    "Gateway",
-    "UnconfirmedError",
-    "asynchronous",
-    "blocking",
-    "forget_asynchronous",
-    "forget_blocking",
-]
-
-CALL_ERRORS = (openai.OpenAIError,)
-"""What a call may raise: passed through to users unchanged, except where one failure is an answer."""
+__all__ = ["CONTROL_TIMEOUT", "Gateway"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-log = logging.getLogger("gpt4o_tune")
 
 CONTROL_TIMEOUT = 60.0
 """Seconds for one call that carries no file and asks for no generation."""
 TRANSFER_TIMEOUT = 600.0
 """Seconds for one upload, download or chat completion; the client's own default."""
-READ_PATIENCE = 60.0
+READ_PATIENCE = 30.0
 """Seconds for which one read is repeated before its error is passed on."""
-FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
-"""Seconds between repeats: exponential from the first to the longest, with full jitter on top half."""
-
-
-class UnconfirmedError(Exception):
-    """A call that changes the server failed in a way that leaves open whether it took effect.
-
-    Attributes:
-        error: The client's error, to be raised where nothing better can be said.
-        server_hint: Seconds to wait that the server asked for, or None.
-    """
-
-    def __init__(self, error: openai.APIError, *, server_hint: float | None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.server_hint = server_hint
-
-
-def _doubtful(error: openai.OpenAIError) -> bool:
-    """Say whether the server may have acted although the call failed.
-
-    True for lost connections, timeouts, 408, 409 and every 5xx; false where the server has plainly
-    refused, such as 400, 401 or 429.
-    """
-    if isinstance(error, openai.APIConnectionError):
-        return True
-    return isinstance(error, openai.APIStatusError) and (
-        error.status_code in (408, 409) or error.status_code >= 500
-    )
-
-
-def _repeatable(error: BaseException) -> bool:
-    if isinstance(error, openai.APIStatusError):
-        hint = error.response.headers.get("x-should-retry")
-        if hint in ("true", "false"):
-            return hint == "true"
-        return error.status_code == 429 or _doubtful(error)
-    return isinstance(error, openai.APIConnectionError)
-
-
-@contextlib.contextmanager
-def _doubt() -> Generator[None]:
-    """Turn failures that leave the outcome open, or ask for a later try, into UnconfirmedError."""
-    try:
-        yield
-    except openai.APIError as error:
-        if _repeatable(error) or _doubtful(error):
-            raise UnconfirmedError(error, server_hint=_server_hint(error)) from error
-        raise
-
-
-def _server_hint(error: BaseException | None) -> float | None:
-    """Return the seconds that the server asks for in Retry-After, however many."""
-    if not isinstance(error, openai.APIStatusError):
-        return None
-    headers = error.response.headers
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        return max(0.0, float(headers["retry-after"]))
-    except KeyError:
-        return None
-    except ValueError:
-        return _until(headers["retry-after"])
-
-
-def _until(http_date: str) -> float | None:
-    try:
-        return max(0.0, parsedate_to_datetime(http_date).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _delay(state: tenacity.RetryCallState) -> float:
-    hint = _server_hint(state.outcome.exception() if state.outcome else None)
-    if hint is not None:
-        return hint
-    full = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (state.attempt_number - 1))
-    return random.uniform(full / 2, full)  # noqa: S311  # jitter is no secret
-
-
-def _log_repeat(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.info("repeating a read after %s (attempt %d)", type(error).__name__, state.attempt_number)
-
-
-class _OutOfPatience(tenacity.stop.stop_base):
-    """Stops when the next attempt would start after the patience is spent, on the gateway's clock."""
-
-    def __init__(self, clock: Clock, patience: float) -> None:
-        self._clock = clock
-        self._end = clock.now() + patience
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        return self._clock.now() + retry_state.upcoming_sleep > self._end
+CHAT_PATIENCE = 120.0
+"""Seconds for which one chat call is repeated; rate limits are counted by the minute."""
 
 
 class Gateway:
@@ -173,6 +53,7 @@ class Gateway:
         self._client = cast("openai.AsyncOpenAI", client)
         self._blocking = isinstance(client, openai.OpenAI)
         self._clock = clock
+        self._base_url = str(client.base_url).rstrip("/")
 
     def now(self) -> float:
         """Return monotonic seconds."""
@@ -218,26 +99,21 @@ class Gateway:
         async def attempt() -> Out:
             return await settle(call())
 
-        return await tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(_repeatable),
-            wait=_delay,
-            stop=_OutOfPatience(self._clock, patience),
-            sleep=self.sleep,
-            before_sleep=_log_repeat,
-            reraise=True,
-        )(attempt)
+        with advised(self._base_url):
+            return await repeating(self._clock, patience, self.sleep)(attempt)
 
-    async def upload_file(self, source: Path | bytes, *, filename: str) -> FileObject:
-        """Upload a training file once; `filename` must end in `.jsonl`."""
-        if isinstance(source, bytes):
-            return await self._send_file((filename, source))
-        with source.open("rb") as stream:
-            return await self._send_file((filename, stream))
+    async def upload_file(self, path: Path, *, filename: str) -> FileObject:
+        """Send a training file once; `filename` must end in `.jsonl`.
 
-    async def _send_file(self, file: tuple[str, bytes | BinaryIO]) -> FileObject:
-        with _doubt():
+        Raises:
+            UnconfirmedError: The call failed, and the file may be there all the same.
+            openai.APIStatusError: The server has plainly refused.
+        """
+        with path.open("rb") as stream, advised(self._base_url), doubt():
             return await settle(
-                self._client.files.create(file=file, purpose="fine-tune", timeout=TRANSFER_TIMEOUT)
+                self._client.files.create(
+                    file=(filename, stream), purpose="fine-tune", timeout=TRANSFER_TIMEOUT
+                )
             )
 
     async def retrieve_file(self, file_id: str) -> FileObject:
@@ -267,7 +143,7 @@ class Gateway:
             openai.APIStatusError: The server has plainly refused.
         """
         arguments = cast("dict[str, Any]", request)
-        with _doubt():
+        with advised(self._base_url), doubt():
             return await settle(self._client.fine_tuning.jobs.create(**arguments))
 
     async def retrieve_job(self, job_id: str, *, patience: float = READ_PATIENCE) -> FineTuningJob:
@@ -323,13 +199,15 @@ class Gateway:
 
     async def chat(self, request: Mapping[str, object]) -> ChatCompletion:
         """Ask for one completion; repeated like a read, since a lost answer costs a fraction of a cent."""
-        return await self.read(lambda: self._completion(request))
+        return await self.read(lambda: self._completion(request), patience=CHAT_PATIENCE)
 
     async def stream_chat(
         self, request: Mapping[str, object]
     ) -> AsyncIterator[ChatCompletionChunk]:
         """Ask for one completion and yield its chunks as they arrive; opening is repeated, the rest not."""
-        stream = await self.read(lambda: self._completion({**request, "stream": True}))
+        stream = await self.read(
+            lambda: self._completion({**request, "stream": True}), patience=CHAT_PATIENCE
+        )
         try:
             if self._blocking:
                 for chunk in stream:
@@ -355,55 +233,3 @@ class Gateway:
     async def close(self) -> None:
         """Close the client's connections."""
         await settle(cast("Awaitable[None] | None", self._client.close()))
-
-
-_lock = threading.Lock()
-_blocking_gateways: dict[Connection, Gateway] = {}
-_asynchronous_gateways: weakref.WeakKeyDictionary[
-    asyncio.AbstractEventLoop, dict[Connection, Gateway]
-] = weakref.WeakKeyDictionary()
-
-
-def _arguments(connection: Connection) -> dict[str, Any]:
-    return {
-        "api_key": connection.api_key,
-        "base_url": connection.base_url,
-        "organization": connection.organization,
-        "project": connection.project,
-        "default_headers": dict(connection.headers),
-        "timeout": CONTROL_TIMEOUT,
-        "max_retries": 0,
-    }
-
-
-def blocking(connection: Connection) -> Gateway:
-    """Return the process's blocking gateway for a connection; it may be shared by threads."""
-    with _lock:
-        if connection not in _blocking_gateways:
-            client = openai.OpenAI(**_arguments(connection))
-            _blocking_gateways[connection] = Gateway(client, connection.clock)
-        return _blocking_gateways[connection]
-
-
-def asynchronous(connection: Connection) -> Gateway:
-    """Return the running event loop's gateway for a connection."""
-    gateways = _asynchronous_gateways.setdefault(asyncio.get_running_loop(), {})
-    if connection not in gateways:
-        client = openai.AsyncOpenAI(**_arguments(connection))
-        gateways[connection] = Gateway(client, connection.clock)
-    return gateways[connection]
-
-
-def forget_blocking(connection: Connection) -> None:
-    """Close the blocking gateway of a connection, if one is open."""
-    with _lock:
-        gateway = _blocking_gateways.pop(connection, None)
-    if gateway is not None:
-        run(gateway.close())
-
-
-async def forget_asynchronous(connection: Connection) -> None:
-    """Close the running loop's gateway of a connection, if one is open."""
-    gateway = _asynchronous_gateways.get(asyncio.get_running_loop(), {}).pop(connection, None)
-    if gateway is not None:
-        await gateway.close()

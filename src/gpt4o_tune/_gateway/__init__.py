@@ -1,0 +1,27 @@
+"""The only package that imports openai and tenacity: network verbs over a blocking or an async client.
+
+Core code is written once, as coroutines that await a `Gateway`'s methods. Over a blocking client a method
+never suspends, so `gpt4o_tune._drive.run` finishes such a coroutine without an event loop.
+
+The client's own retries are switched off. Reads are repeated by tenacity; a call that can cost money
+twice is sent exactly once and, where its outcome stays open, raises `UnconfirmedError`.
+"""
+
+from gpt4o_tune._gateway.clients import (
+    asynchronous,
+    blocking,
+    forget_asynchronous,
+    forget_blocking,
+)
+from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError
+from gpt4o_tune._gateway.gateway import Gateway
+
+__all__ = [
+    "CALL_ERRORS",
+    "Gateway",
+    "UnconfirmedError",
+    "asynchronous",
+    "blocking",
+    "forget_asynchronous",
+    "forget_blocking",
+]

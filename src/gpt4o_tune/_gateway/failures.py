@@ -1,0 +1,123 @@
+"""What a failed call means: may it be repeated, may it have taken effect, and what should the user do?"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import openai
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["CALL_ERRORS", "UnconfirmedError", "advised", "doubt", "is_repeatable", "server_hint"]
+
+CALL_ERRORS = (openai.OpenAIError,)
+"""What a call may raise: passed through to users unchanged, except where one failure is an answer."""
+
+
+class UnconfirmedError(Exception):
+    """A call that changes the server failed in a way that leaves open whether it took effect.
+
+    Attributes:
+        error: The client's error, to be raised where nothing better can be said.
+        server_hint: Seconds to wait that the server asked for, or None.
+    """
+
+    def __init__(self, error: openai.APIError, *, server_hint: float | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.server_hint = server_hint
+
+
+def is_repeatable(error: BaseException) -> bool:
+    """Say whether the same call may go through later; the server's own word comes first."""
+    if isinstance(error, openai.APIStatusError):
+        word = error.response.headers.get("x-should-retry")
+        if word in ("true", "false"):
+            return word == "true"
+        return error.status_code == 429 or _may_have_taken_effect(error)
+    return isinstance(error, openai.APIConnectionError)
+
+
+def _may_have_taken_effect(error: openai.APIError) -> bool:
+    """True for lost connections, timeouts, 408, 409 and 5xx; false for plain refusals such as 400."""
+    if isinstance(error, openai.APIConnectionError):
+        return True
+    return isinstance(error, openai.APIStatusError) and (
+        error.status_code in (408, 409) or error.status_code >= 500
+    )
+
+
+@contextlib.contextmanager
+def doubt() -> Generator[None]:
+    """Turn failures that leave the outcome open, or ask for a later try, into UnconfirmedError."""
+    try:
+        yield
+    except openai.APIError as error:
+        if is_repeatable(error) or _may_have_taken_effect(error):
+            raise UnconfirmedError(error, server_hint=server_hint(error)) from error
+        raise
+
+
+def server_hint(error: BaseException | None) -> float | None:
+    """Return the seconds that the server asks for in Retry-After, however many."""
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    headers = error.response.headers
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        return max(0.0, float(headers["retry-after"]))
+    except KeyError:
+        return None
+    except ValueError:
+        return _seconds_until(headers["retry-after"])
+
+
+def _seconds_until(http_date: str) -> float | None:
+    try:
+        return max(0.0, parsedate_to_datetime(http_date).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+@contextlib.contextmanager
+def advised(base_url: str) -> Generator[None]:
+    """Add to a client's error, which passes through unchanged, a note on what to do next."""
+    try:
+        yield
+    except openai.OpenAIError as error:
+        advice = _advice(error, base_url)
+        if advice and advice not in getattr(error, "__notes__", ()):
+            error.add_note(advice)
+        raise
+
+
+def _advice(error: openai.OpenAIError, base_url: str) -> str | None:
+    if isinstance(error, openai.APITimeoutError):
+        return f"{base_url} did not answer in time. Nothing was lost: run the same call again."
+    if isinstance(error, openai.APIConnectionError):
+        return (
+            f"Nothing answers at {base_url}. Check the address and the network; a local server is "
+            "started with `python -m gpt4o_tune.local`."
+        )
+    if isinstance(error, openai.AuthenticationError):
+        return (
+            f"{base_url} did not accept the key. Pass the right one as api_key= to the provider, or "
+            "set the environment variable that holds it."
+        )
+    if isinstance(error, openai.PermissionDeniedError):
+        return (
+            f"The key is known at {base_url}, but may not do this. OpenAI closes fine-tuning step by "
+            "step until 2027-01-06: organisations new to it, or idle for 60 days, are refused. Azure "
+            "OpenAI and the local server go on."
+        )
+    if isinstance(error, openai.NotFoundError):
+        return (
+            f"Looked at {base_url}. A fresh model can take minutes to answer; otherwise another "
+            "provider, project or key holds it."
+        )
+    return None

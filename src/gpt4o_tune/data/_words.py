@@ -1,0 +1,123 @@
+"""Rows as normalised words and hashed word 3-grams: what similarity compares."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from array import array
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+from gpt4o_tune.data import _turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+SHINGLE_WORDS = 3
+
+# Scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana, Han.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+# Marks of prose, and characters that cannot be seen. Other symbols tell texts apart: 2 + 3 is not 2 - 3.
+_DROPPED = (
+    r""".,;:!?'"()\[\]{}`\u2026\u00b7\u2018-\u201f\u00ab\u00bb\u2039\u203a\u00bf\u00a1"""
+    r"\u3001\u3002\u3008-\u3011\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff"
+)
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s{_DROPPED}]")
+
+# Escaping to ASCII lets half a surrogate pair through, which has no UTF-8 form.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+_INSTRUCTIONS = frozenset({"system", "developer"})
+
+
+def words(text: str) -> list[str]:
+    """Cut a text into words, the same for spellings that differ in case, width, spacing or prose marks.
+
+    In scripts that are written without spaces every character is a word.
+    """
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+class RowWords(NamedTuple):
+    """The words of a row, by the part that they play."""
+
+    instructions: tuple[str, ...]
+    """System and developer messages."""
+    prompt: tuple[str, ...]
+    """All other messages that are not learned: user, tools, earlier answers of `weight` 0."""
+    answer: tuple[str, ...]
+    """What the model learns to write, or to prefer or avoid."""
+    images: int
+    """Hash of the images that the row shows; 0 where it shows none."""
+
+
+def row_words(row: Mapping[str, object]) -> RowWords:
+    """Cut a row into words."""
+    instructions: list[str] = []
+    prompt: list[str] = []
+    answer: list[str] = []
+    urls: list[str] = []
+    for message, role, is_target in _turns.turns(row):
+        if role in _INSTRUCTIONS:
+            for text in _turns.texts(message):
+                instructions += _repeated_words(text)
+            continue
+        part = answer if is_target else prompt
+        for text in _said(message):
+            part += words(text)
+        urls += (_turns.text(image.get("url")) for image in _turns.images(message))
+    return RowWords(
+        tuple(instructions), tuple(prompt), tuple(answer), _number(*urls) if urls else 0
+    )
+
+
+def exact_key(row: Mapping[str, object]) -> bytes:
+    """Return 16 bytes that are equal for rows with the same messages, to the last character."""
+    if "messages" in row:
+        messages: object = row["messages"]
+    else:
+        context = _turns.mapping(row.get("input")).get("messages")
+        messages = [context, row.get("preferred_output"), row.get("non_preferred_output")]
+    return blake2b(_CANONICAL.encode(messages).encode(), digest_size=16).digest()
+
+
+def shingles(text: Iterable[str], *, images: int = 0) -> array[int]:
+    """Hash every run of 3 words, in the order of the text; a shorter text is one shingle.
+
+    The images take part in every hash, so that no text is alike beside different pictures. The hashes are
+    64 bits wide and the same in every process.
+    """
+    numbers = [_word_number(word) ^ images for word in text]
+    if len(numbers) >= SHINGLE_WORDS:
+        return array("q", map(hash, zip(numbers, numbers[1:], numbers[2:], strict=False)))
+    if numbers or images:
+        return array("q", [hash((images, *numbers))])
+    return array("q")
+
+
+def _said(message: Mapping[str, object]) -> Iterator[str]:
+    yield from _turns.texts(message)
+    yield from _turns.calls(message)
+
+
+@lru_cache(256)
+def _repeated_words(text: str) -> tuple[str, ...]:
+    return tuple(words(text))
+
+
+# Hashes of strings differ from process to process, those of numbers do not.
+@lru_cache(1 << 18)
+def _word_number(word: str) -> int:
+    return _number(word)
+
+
+def _number(*texts: str) -> int:
+    digest = blake2b(digest_size=7)
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return int.from_bytes(digest.digest(), "little")

@@ -1,0 +1,169 @@
+"""What training will cost, before a cent is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gpt4o_tune._display import html_text, money, plural
+from gpt4o_tune.catalog import load
+
+if TYPE_CHECKING:
+    import datetime
+
+    from gpt4o_tune.catalog import Model, Offer, ProviderKind
+    from gpt4o_tune.data.tokens import TokenReport
+
+__all__ = ["CostEstimate", "auto_epochs", "estimate"]
+
+MAX_EPOCHS = 50
+_PER = 1_000_000
+
+
+def auto_epochs(rows: int) -> int:
+    """Guess the number of epochs that OpenAI chooses for `auto`.
+
+    This is the rule of OpenAI's data preparation notebook: 3 epochs, more for fewer than 34 rows (to
+    reach 100 examples in all, at most 25 epochs), fewer above 8,333 rows (at most 25,000 examples, at
+    least 1 epoch). The rule of the service itself is not published.
+
+    Raises:
+        ValueError: `rows` is negative.
+    """
+    if rows < 0:
+        raise ValueError(f"the number of rows must be 0 or more, got {rows}")
+    if rows * 3 < 100:
+        return min(25, 100 // max(rows, 1))
+    if rows * 3 > 25_000:
+        return max(1, 25_000 // rows)
+    return 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostEstimate:
+    """What one training run is expected to cost."""
+
+    usd: float | None
+    """In US dollars; None where the catalog has no price per token."""
+    tokens: int
+    """Tokens billed: those of every row, as far as the model trains on them, times epochs."""
+    epochs: int
+    model: str
+    provider: ProviderKind
+    training_usd: float | None
+    """Price per 1M tokens."""
+    hosting_usd_per_hour: float | None
+    """What the finished model costs per hour of deployment, used or not; not part of `usd`."""
+    as_of: datetime.date
+    """Day on which the price was last compared with its source."""
+    basis: str
+    """How the figure came about, and what in it is an estimate."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the estimate as plain values, ready for `json.dumps`."""
+        return {
+            "usd": self.usd,
+            "tokens": self.tokens,
+            "epochs": self.epochs,
+            "model": self.model,
+            "provider": self.provider,
+            "training_usd": self.training_usd,
+            "hosting_usd_per_hour": self.hosting_usd_per_hour,
+            "as_of": self.as_of.isoformat(),
+            "basis": self.basis,
+        }
+
+    def __str__(self) -> str:
+        once = self.tokens // self.epochs
+        amount = f"{self.tokens:,} tokens ({once:,} x {plural(self.epochs, 'epoch')})"
+        if self.training_usd is None:
+            head = f"{money(self.usd)}: {amount} on {self.model}"
+        else:
+            head = (
+                f"{money(self.usd)} = {amount} x {money(self.training_usd)} per 1M on {self.model}"
+            )
+        lines = [head]
+        if self.hosting_usd_per_hour:
+            lines.append(f"  plus {money(self.hosting_usd_per_hour)} per hour while it is deployed")
+        return "\n".join([*lines, f"  {self.basis}"])
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
+
+
+def estimate(
+    report: TokenReport,
+    *,
+    model: Model,
+    provider: ProviderKind,
+    epochs: int | Literal["auto"] = "auto",
+) -> CostEstimate:
+    """Estimate the price of training on rows that were counted for this model.
+
+    Validation rows are not billed by OpenAI, so only the training part belongs into `report`.
+
+    Raises:
+        ValueError: `epochs` is neither `auto` nor a whole number from 1 to 50, or the report was made for
+            another model.
+    """
+    if report.model != model.name:
+        raise ValueError(f"the tokens were counted for {report.model!r}, not for {model.name!r}")
+    times = _epochs(epochs, rows=len(report))
+    limit = model.training_context
+    once = sum(min(tokens, limit) if limit else tokens for tokens in report.per_row)
+    offer = model.offer(provider)
+    price = offer.training_usd if offer else None
+    return CostEstimate(
+        usd=None if price is None else once * times * price / _PER,
+        tokens=once * times,
+        epochs=times,
+        model=model.name,
+        provider=provider,
+        training_usd=price,
+        hosting_usd_per_hour=offer.hosting_usd_per_hour if offer else None,
+        as_of=offer.as_of if offer else model.as_of,
+        basis=_basis(offer, report, epochs=epochs, provider=provider),
+    )
+
+
+def _epochs(epochs: int | Literal["auto"], *, rows: int) -> int:
+    if epochs == "auto":
+        return auto_epochs(rows)
+    # A bool is an int to isinstance.
+    if type(epochs) is not int or not 1 <= epochs <= MAX_EPOCHS:
+        raise ValueError(
+            f"epochs must be 'auto' or a whole number from 1 to {MAX_EPOCHS}, got {epochs!r}"
+        )
+    return epochs
+
+
+def _basis(
+    offer: Offer | None, report: TokenReport, *, epochs: object, provider: ProviderKind
+) -> str:
+    sentences: list[str] = []
+    if provider == "local":
+        sentences.append("Own hardware: no price per token.")
+    elif offer is None:
+        sentences.append(f"The catalog has no price of {report.model!r} for provider {provider!r}.")
+    elif offer.training_usd is None:
+        sentences.append(_unpriced(offer))
+    else:
+        title = load().service(provider).title
+        sentences.append(f"Price: list of {title} as of {offer.as_of}.")
+    if epochs == "auto":
+        sentences.append(
+            "Epochs: OpenAI's notebook rule, as the service does not publish how it chooses for 'auto'."
+        )
+    if report.over_limit:
+        sentences.append(
+            f"Tokens above {report.training_context:,} per row are cut off and left out of the bill."
+        )
+    return " ".join([*sentences, f"Tokens: {report.basis}"])
+
+
+def _unpriced(offer: Offer) -> str:
+    if offer.training_usd_per_hour is not None:
+        return (
+            f"Billed at {money(offer.training_usd_per_hour)} per hour of training, not by tokens."
+        )
+    return "No source gives a training price."
