@@ -1,4 +1,4 @@
-"""Launching a job: upload by content, create at most once.
+"""Launching a job: create at most once.
 
 `docs/design/never-two.md` states what is guaranteed and what cannot be without help from the server.
 """
@@ -8,31 +8,27 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpt4o_tune._gateway import Gateway, UnconfirmedError
-from gpt4o_tune.errors import DatasetError, JobError, ProviderError
+from gpt4o_tune._gateway import UnconfirmedError
+from gpt4o_tune.errors import JobError, ProviderError
 from gpt4o_tune.jobs.plan import FINGERPRINT_KEY, IfExists, LaunchPlan
 from gpt4o_tune.jobs.states import is_final, state_of, succeeded
+from gpt4o_tune.jobs.uploading import ensure_file
 
 if TYPE_CHECKING:
-    from openai.types import FileObject
     from openai.types.fine_tuning import FineTuningJob
 
-    from gpt4o_tune.data import Dataset
+    from gpt4o_tune._gateway import Gateway
 
 __all__ = ["launch"]
 
 log = logging.getLogger("gpt4o_tune")
 
 ATTEMPTS = 3
-"""How often an upload or a create is sent at most, each time only after a look-up found nothing."""
+"""How often the create is sent at most, each time only after a look-up found nothing."""
 SETTLING = (0.5, 1.5, 4.0)
 """Seconds before each look-up after a doubtful failure; the server may still be at work."""
-FILE_PATIENCE = 1800.0
-"""Seconds to wait until an uploaded file is processed; the client's own default."""
 JOBS_SEARCHED = 1000
 """How many of the newest jobs are searched where the server ignores the metadata filter."""
 
@@ -66,10 +62,11 @@ async def launch(gateway: Gateway, plan: LaunchPlan, *, if_exists: IfExists) -> 
             )
         log.info("adopted job %s (%s): same data, same settings", equal.id, state_of(equal))
         return Launched(equal, adopted=True)
-    training = await _ensure_file(gateway, plan, plan.training)
+    training = await ensure_file(gateway, plan.training, profile=plan.provider.profile)
     validation = None
     if plan.validation is not None:
-        validation = (await _ensure_file(gateway, plan, plan.validation)).id
+        file = await ensure_file(gateway, plan.validation, profile=plan.provider.profile)
+        validation = file.id
     job = await _create(gateway, plan, plan.request(training.id, validation))
     return Launched(job, adopted=False)
 
@@ -137,57 +134,3 @@ async def _equal_jobs(gateway: Gateway, plan: LaunchPlan) -> list[FineTuningJob]
         if (job.metadata or {}).get(FINGERPRINT_KEY) == plan.fingerprint
         and (succeeded(job) or not is_final(job))
     ]
-
-
-async def _ensure_file(gateway: Gateway, plan: LaunchPlan, rows: Dataset) -> FileObject:
-    """Return the uploaded file with exactly these rows, uploading it only where it is missing."""
-    with tempfile.TemporaryDirectory(prefix="gpt4o-tune-") as folder:
-        path = rows.to_jsonl(Path(folder) / "rows.jsonl")
-        size = path.stat().st_size
-        name = f"gpt4o-tune-{rows.fingerprint[:24]}-{size}.jsonl"
-        file = await _find_file(gateway, name, size) or await _upload(gateway, path, name, size)
-    if plan.provider.profile.needs_processed_file:
-        file = await _processed(gateway, file)
-    if file.status == "error":
-        raise DatasetError(
-            f"the service rejected file {file.id!r}: {file.status_details or 'no reason given'}. "
-            "Correct the rows and launch again"
-        )
-    return file
-
-
-async def _upload(gateway: Gateway, path: Path, name: str, size: int) -> FileObject:
-    doubts: list[UnconfirmedError] = []
-    while len(doubts) < ATTEMPTS:
-        try:
-            return await gateway.upload_file(path, filename=name)
-        except UnconfirmedError as unconfirmed:
-            doubts.append(unconfirmed)
-            await gateway.sleep(unconfirmed.server_hint or SETTLING[len(doubts) - 1])
-            found = await _find_file(gateway, name, size)
-            if found is not None:
-                return found
-    raise doubts[-1].error
-
-
-async def _find_file(gateway: Gateway, name: str, size: int) -> FileObject | None:
-    """Return the newest usable file of that name: the name carries hash and size of the content."""
-    for file in await gateway.find_files(name):
-        if file.bytes == size and file.status not in ("error", "deleted", "deleting"):
-            return file
-    return None
-
-
-async def _processed(gateway: Gateway, file: FileObject) -> FileObject:
-    end = gateway.now() + FILE_PATIENCE
-    pause = 1.0
-    while file.status not in ("processed", "error"):
-        if gateway.now() >= end:
-            raise ProviderError(
-                f"file {file.id!r} is still {file.status!r} after {FILE_PATIENCE:.0f} s; launch again "
-                "later: the upload will be found and not repeated"
-            )
-        await gateway.sleep(pause)
-        pause = min(pause * 1.5, 15.0)
-        file = await gateway.retrieve_file(file.id)
-    return file

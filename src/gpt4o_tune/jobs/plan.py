@@ -199,9 +199,7 @@ def _check_validation(
             f"training rows are in {training.format!r} format but validation rows in "
             f"{validation.format!r}; both must be in one"
         )
-    validation.check(
-        model=model, provider=provider.kind, method=method
-    ).raise_for_errors()
+    validation.check(model=model, provider=provider.kind, method=method).raise_for_errors()
 
 
 def _contamination(training: Dataset, validation: Dataset) -> list[str]:
