@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from gpt4o_tune import catalog
 from gpt4o_tune._display import html_text, money, plural
@@ -15,7 +15,7 @@ from gpt4o_tune.errors import BudgetError, DatasetError, ProviderError
 from gpt4o_tune.jobs.hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data import CostEstimate, Dataset
@@ -219,11 +219,11 @@ def _common_system(rows: Dataset) -> str | None:
 
 
 def _system_of(row: Mapping[str, object]) -> str | None:
-    match row.get("messages"):
-        case [{"role": "system" | "developer", "content": str(prompt)}, *_]:
-            return prompt
-        case _:
-            return None
+    messages = cast("Sequence[Mapping[str, object]]", row.get("messages") or ())
+    first = messages[0] if messages else {}
+    prompt = first.get("content")
+    is_system = first.get("role") in ("system", "developer")
+    return prompt if is_system and isinstance(prompt, str) else None
 
 
 def _check_budget(estimate: CostEstimate, budget_usd: float | None, provider: Provider) -> None:
