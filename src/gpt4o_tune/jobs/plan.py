@@ -220,10 +220,11 @@ def _common_system(rows: Dataset) -> str | None:
 
 def _system_of(row: Mapping[str, object]) -> str | None:
     messages = cast("Sequence[Mapping[str, object]]", row.get("messages") or ())
-    first = messages[0] if messages else {}
-    prompt = first.get("content")
-    is_system = first.get("role") in ("system", "developer")
-    return prompt if is_system and isinstance(prompt, str) else None
+    for message in messages[:1]:
+        prompt = message.get("content")
+        if message.get("role") in ("system", "developer") and isinstance(prompt, str):
+            return prompt
+    return None
 
 
 def _check_budget(estimate: CostEstimate, budget_usd: float | None, provider: Provider) -> None:
