@@ -199,7 +199,9 @@ def _check_validation(
             f"training rows are in {training.format!r} format but validation rows in "
             f"{validation.format!r}; both must be in one"
         )
-    validation.check(model=model, provider=provider.kind, method=method).raise_for_errors()
+    report = validation.check(model=model, provider=provider.kind, method=method)
+    # The least number of examples is a rule for training rows alone.
+    report.without("too-few-examples").raise_for_errors()
 
 
 def _contamination(training: Dataset, validation: Dataset) -> list[str]:

@@ -1,0 +1,49 @@
+"""Prepare training data: open it, check it, count and price it, split it.
+
+    >>> from gpt4o_tune.data import Dataset
+    >>> data = Dataset.from_jsonl("tickets.jsonl")
+    >>> data.check(model="gpt-4o-2024-08-06").raise_for_errors()
+
+What counting, comparing and splitting return is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from gpt4o_tune.data.dataset import Dataset
+from gpt4o_tune.data.formats import Format
+from gpt4o_tune.data.report import CheckReport, Problem
+
+if TYPE_CHECKING:
+    from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.similarity import OverlapReport
+    from gpt4o_tune.data.split import Split
+    from gpt4o_tune.data.tokens import TokenReport
+
+__all__ = [
+    "CheckReport",
+    "CostEstimate",
+    "Dataset",
+    "Format",
+    "OverlapReport",
+    "Problem",
+    "Split",
+    "TokenReport",
+]
+
+_HOME = {
+    "CostEstimate": "cost",
+    "OverlapReport": "similarity",
+    "Split": "split",
+    "TokenReport": "tokens",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

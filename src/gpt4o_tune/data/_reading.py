@@ -1,0 +1,128 @@
+"""From the bytes of rows to their models or plain objects, or to the problems that prevent it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+from gpt4o_tune.catalog import DEFAULT_MODEL
+from gpt4o_tune.data.checks import RULES, RowRules, Source, check, scope_for
+from gpt4o_tune.data.decode import JsonObject, decode
+from gpt4o_tune.data.formats import METHOD_OF_FORMAT
+from gpt4o_tune.data.report import broken
+
+if TYPE_CHECKING:
+    from gpt4o_tune.data._store import RowStore
+    from gpt4o_tune.data.checks import Scope
+    from gpt4o_tune.data.formats import Format
+    from gpt4o_tune.data.rows import Row
+    from gpt4o_tune.errors import DatasetError
+
+_SHAPE_RULES = tuple(rule for rule in RULES if rule.is_shape)
+
+
+def read_row(store: RowStore, number: int, *, format: Format) -> Row:  # noqa: A002  # as in Dataset
+    """Parse a row into the model of its format.
+
+    Raises:
+        DatasetError: The row does not have the shape of the format; its faults are in `.problems`.
+    """
+    # Pydantic takes longer to import than the rest of the package.
+    from gpt4o_tune.data import rows
+
+    models = {
+        "chat": rows.ChatRow,
+        "preference": rows.PreferenceRow,
+        "reinforcement": rows.ReinforcementRow,
+    }
+    raw = store.raw(number)
+    try:
+        return models[format].model_validate(decode(raw))
+    except ValueError:
+        line = store.lines[number]
+        problems = RowRules(_scope(format), _SHAPE_RULES).examine(line, raw).problems
+        raise broken(store.name, problems, doing=f"read line {line:,}") from None
+
+
+def describe(store: RowStore, numbers: Sequence[int]) -> Source:
+    """Describe the file as rules on whole files see it; what stands between rows counts if all do."""
+    is_whole = numbers == range(len(store))
+    return Source(
+        head=store.head(),
+        size=sum(store.sizes(numbers)),
+        has_bom=is_whole and store.has_bom,
+        blank_lines=store.blank_lines if is_whole else (),
+    )
+
+
+class Records(Sequence[JsonObject]):
+    """Rows as plain objects of sound shape, parsed each time they are asked for and never kept."""
+
+    def __init__(
+        self,
+        store: RowStore,
+        numbers: Sequence[int],
+        *,
+        format: Format,  # noqa: A002  # as in Dataset
+        doing: str,
+    ) -> None:
+        """Look at rows of a store.
+
+        Args:
+            store: Where the rows are.
+            numbers: Which rows.
+            format: What the rows are.
+            doing: What they are wanted for, such as `count tokens`, for the message of an error.
+        """
+        self._store = store
+        self._numbers = numbers
+        self._doing = doing
+        self._scope = _scope(format)
+        self._rules = RowRules(self._scope, _SHAPE_RULES)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> JsonObject: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[JsonObject]: ...
+    def __getitem__(self, index: int | slice) -> JsonObject | list[JsonObject]:
+        """Parse one row, or some."""
+        if isinstance(index, slice):
+            return list(self._read(self._numbers[index]))
+        return next(self._read([self._numbers[index]]))
+
+    def __iter__(self) -> Iterator[JsonObject]:
+        """Parse the rows one at a time.
+
+        Raises:
+            DatasetError: There are no rows, or one does not have the shape of the format; the faults of
+                all rows are in `.problems`.
+        """
+        if not self._numbers:
+            raise self._broken()
+        return self._read(self._numbers)
+
+    def _read(self, numbers: Sequence[int]) -> Iterator[JsonObject]:
+        for line, raw in self._store.numbered(numbers):
+            examined = self._rules.examine(line, raw)
+            if examined.row is None or examined.problems:
+                raise self._broken()
+            yield examined.row
+
+    def _broken(self) -> DatasetError:
+        problems = check(
+            self._store.numbered(self._numbers),
+            source=describe(self._store, self._numbers),
+            scope=self._scope,
+            rules=_SHAPE_RULES,
+        )
+        return broken(self._store.name, problems, doing=self._doing)
+
+
+def _scope(format: Format) -> Scope:  # noqa: A002  # as in Dataset
+    """Return a scope for rules on shape, which depend on no provider or model."""
+    return scope_for(
+        DEFAULT_MODEL, provider="openai", method=METHOD_OF_FORMAT[format], format=format
+    )

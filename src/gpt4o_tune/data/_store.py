@@ -1,0 +1,254 @@
+"""An immutable store of rows: the bytes of a JSONL file, and where each row lies in them.
+
+A file is mapped and indexed in one pass, never parsed or copied, so a million rows cost two integers
+each. Rows keep their own line ends, so writing them all gives the file back byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import weakref
+from array import array
+from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from gpt4o_tune.data.formats import detect
+from gpt4o_tune.errors import DatasetError, DatasetNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gpt4o_tune.catalog import Model
+    from gpt4o_tune.data._token_counts import TokenCounts
+    from gpt4o_tune.data.formats import Format
+
+BOM = b"\xef\xbb\xbf"
+
+_HEAD_BYTES = 4096
+_RESIDENT_BYTES = 64 << 20
+"""Bytes read before mapped pages are given back; they stay in the system's cache, not in the process."""
+
+_ROWS_BETWEEN_FILE_CHECKS = 256
+_WHITE_SPACE = b" \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    """A file as it was when it was mapped, and the descriptor that tells whether it still is."""
+
+    given: Path
+    """As messages call it."""
+    path: Path
+    """Where it is, wherever the process goes."""
+    size: int
+    mtime_ns: int
+    descriptor: int = field(compare=False)
+
+    def verify(self) -> None:
+        """Raise `DatasetError` where the mapped file was written to: its bytes may be gone."""
+        now = os.fstat(self.descriptor)
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
+            raise DatasetError(
+                f"{str(self.given)!r} changed after it was opened. "
+                "Open it again with Dataset.from_jsonl."
+            )
+
+
+class RowStore:
+    """Rows as byte spans over one buffer; nothing in it changes after construction but caches."""
+
+    __slots__ = (
+        "__weakref__",
+        "_buffer",
+        "_ends",
+        "_file",
+        "_format",
+        "_starts",
+        "blank_lines",
+        "has_bom",
+        "lines",
+        "token_counts",
+    )
+
+    def __init__(self, buffer: bytes | mmap, *, file: _OpenFile | None = None) -> None:
+        self._buffer = buffer
+        self._file = file
+        self._format: Format | None = None
+        self.has_bom = buffer[: len(BOM)] == BOM
+        self._starts, self._ends, self.lines, self.blank_lines = _index(
+            buffer, start=len(BOM) if self.has_bom else 0
+        )
+        self.token_counts: dict[Model, TokenCounts] = {}
+        """Cache that all datasets over the store share."""
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+        """Map a file and find its rows.
+
+        Raises:
+            DatasetNotFoundError: No regular file that may be read is at `path`.
+        """
+        place = Path(path).expanduser()
+        try:
+            descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise _unreadable(place, error) from None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise _unreadable(place, None)
+            # An empty file cannot be mapped.
+            buffer = mmap(descriptor, 0, access=ACCESS_READ) if status.st_size else b""
+            file = _OpenFile(
+                place, place.absolute(), status.st_size, status.st_mtime_ns, descriptor
+            )
+            store = cls(buffer, file=file)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        weakref.finalize(store, os.close, descriptor)
+        return store
+
+    @property
+    def path(self) -> Path | None:
+        """The file behind the store, or None where the rows came from memory."""
+        return self._file.path if self._file else None
+
+    @property
+    def name(self) -> str:
+        """What messages call the store: the path, or `records`."""
+        return str(self._file.given) if self._file else "records"
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self._file is None:
+            return type(self), (self._buffer,)
+        return _reopen, (self._file.path, self._file.size, self._file.mtime_ns)
+
+    def detected_format(self) -> Format:
+        """Tell the format of the rows, the same for every dataset over the store."""
+        if self._format is None:
+            self._format = detect(self.iterate(range(len(self))))
+        return self._format
+
+    def verify(self) -> None:
+        """Raise `DatasetError` where the file behind the store was written to."""
+        if self._file is not None:
+            self._file.verify()
+
+    def head(self) -> bytes:
+        """Return the first bytes of the buffer as they stand, a byte order mark included."""
+        self.verify()
+        return self._buffer[:_HEAD_BYTES]
+
+    def raw(self, row: int) -> bytes:
+        """Return one row with its line end, if it has one."""
+        self.verify()
+        return self._buffer[self._starts[row] : self._ends[row]]
+
+    def iterate(self, rows: Iterable[int]) -> Iterator[bytes]:
+        """Yield rows as `raw` does, looking after the file every few hundred rows."""
+        buffer, starts, ends = self._buffer, self._starts, self._ends
+        read = 0
+        for count, row in enumerate(rows):
+            if count % _ROWS_BETWEEN_FILE_CHECKS == 0:
+                self.verify()
+            raw = buffer[starts[row] : ends[row]]
+            read += len(raw)
+            if read > _RESIDENT_BYTES:
+                _give_back(buffer)
+                read = 0
+            yield raw
+
+    def numbered(self, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yield line number and bytes of rows."""
+        return zip(map(self.lines.__getitem__, rows), self.iterate(rows), strict=True)
+
+    def sizes(self, rows: Iterable[int]) -> Iterator[int]:
+        """Yield the bytes that each row takes, without touching the rows."""
+        for row in rows:
+            yield self._ends[row] - self._starts[row]
+
+
+def _index(
+    buffer: bytes | mmap, *, start: int
+) -> tuple[array[int], array[int], Sequence[int], array[int]]:
+    """Find where rows start and end, their line numbers from 1, and the lines that are blank."""
+    starts, ends, lines, blank = array("Q"), array("Q"), array("Q"), array("Q")
+    position, size, number = start, len(buffer), 0
+    resident_from = start
+    while position < size:
+        if position - resident_from > _RESIDENT_BYTES:
+            _give_back(buffer)
+            resident_from = position
+        number += 1
+        end = buffer.find(b"\n", position) + 1 or size
+        if buffer[position] in _WHITE_SPACE and not buffer[position:end].strip():
+            blank.append(number)
+        else:
+            starts.append(position)
+            ends.append(end)
+            lines.append(number)
+        position = end
+    return starts, ends, lines if blank else range(1, number + 1), blank
+
+
+def _give_back(buffer: bytes | mmap) -> None:
+    """Let go of the pages of a mapping that were read, where the system can."""
+    if isinstance(buffer, mmap) and sys.platform == "linux":
+        from mmap import MADV_DONTNEED
+
+        buffer.madvise(MADV_DONTNEED)
+
+
+def _reopen(path: Path, size: int, mtime_ns: int) -> RowStore:
+    """Map a file again in the process that unpickles, and insist that it is the same."""
+    store = RowStore.from_file(path)
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) != (size, mtime_ns):
+        raise DatasetError(
+            f"{str(path)!r} changed since the dataset was pickled. "
+            "Open it again with Dataset.from_jsonl."
+        )
+    return store
+
+
+def _unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+    if path.is_dir():
+        inside = _names(sorted(path.glob("*.jsonl")))
+        hint = f"It holds {inside}." if inside else "It holds no .jsonl file."
+        message = f"{str(path)!r} is a folder. Name one file. {hint}"
+    elif error is None:
+        message = f"{str(path)!r} is not a regular file. Write it to a .jsonl file first."
+    elif isinstance(error, PermissionError):
+        message = f"{str(path)!r} may not be read by this user. Change its permissions."
+    elif isinstance(error, FileNotFoundError):
+        message = f"There is no file {str(path)!r}. {_nearby(path)}"
+    else:
+        message = f"{str(path)!r} cannot be opened: {error.strerror}."
+    return DatasetNotFoundError(message, path=str(path))
+
+
+def _nearby(path: Path) -> str:
+    import difflib
+
+    folder = path.parent
+    if not folder.is_dir():
+        return f"The folder {str(folder.absolute())!r} does not exist either."
+    names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+    if close := difflib.get_close_matches(path.name, names, n=3):
+        return f"Did you mean {_names([folder / name for name in close])}?"
+    if rows := sorted(folder.glob("*.jsonl")):
+        return f"The folder holds {_names(rows)}."
+    return f"The folder {str(folder.absolute())!r} holds no .jsonl file."
+
+
+def _names(paths: Sequence[Path]) -> str:
+    listed = ", ".join(repr(str(path)) for path in paths[:5])
+    return f"{listed} and {len(paths) - 5} more" if len(paths) > 5 else listed

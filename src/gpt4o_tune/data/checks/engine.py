@@ -1,0 +1,201 @@
+"""One streaming pass over the rows that calls every rule of the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gpt4o_tune.catalog import load
+from gpt4o_tune.data.checks.corpus import Corpus
+from gpt4o_tune.data.checks.rule import Conversation, Scope, Stray, Turn
+from gpt4o_tune.data.checks.structure import ROLES, message_lists
+from gpt4o_tune.data.checks.table import RULES
+from gpt4o_tune.data.checks.tools import declared_tools
+from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.report import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gpt4o_tune.catalog import Method, ProviderKind
+    from gpt4o_tune.data.checks.rule import Finding, Rule, Source, Subject
+    from gpt4o_tune.data.decode import Json, JsonObject
+    from gpt4o_tune.data.formats import Format
+
+
+def scope_for(
+    model: str,
+    *,
+    provider: ProviderKind,
+    method: Method,
+    format: Format,  # noqa: A002  # as in Dataset
+) -> Scope:
+    """Look up what the rules depend on.
+
+    Raises:
+        ProviderError: The catalog does not know the model; a compatible service may serve any.
+    """
+    catalog = load()
+    known = catalog.find(model) if provider == "compatible" else catalog.get(model)
+    service = catalog.service(provider)
+    return Scope(
+        service=service.title,
+        provider=provider,
+        method=method,
+        format=format,
+        limits=service.limits,
+        model=known,
+        offer=known.offer(provider) if known else None,
+    )
+
+
+def check(
+    lines: Iterable[tuple[int, bytes]],
+    *,
+    source: Source,
+    scope: Scope,
+    rules: Sequence[Rule] = RULES,
+) -> list[Problem]:
+    """Apply every rule to every row and return the problems, sorted by line.
+
+    Args:
+        lines: Line number and bytes of each row, in order; read once, one row in memory at a time.
+        source: The file as a whole.
+        scope: What the data is checked for.
+        rules: Those to apply.
+    """
+    problems: list[Problem] = []
+    for rule in _about("source", rules, scope):
+        problems += _findings(rule, scope, source)
+        if problems and rule.is_final:
+            return problems
+    row_rules = RowRules(scope, rules)
+    size_rules = _about("size", rules, scope)
+    corpus = Corpus()
+    for line, raw in lines:
+        corpus.note_line(line, raw)
+        examined = row_rules.examine(line, raw)
+        problems += examined.problems
+        if examined.row is None:
+            continue
+        for rule in size_rules:
+            problems += _findings(rule, scope, examined.row, len(raw), line=line)
+        if examined.is_sound:
+            corpus.note_row(line, examined.row, examined.conversations)
+    for rule in _about("corpus", rules, scope):
+        problems += _findings(rule, scope, corpus)
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+class Examined(NamedTuple):
+    """A row, as far as it could be read, and what is wrong with it."""
+
+    row: JsonObject | None
+    """None where the line is not a JSON object."""
+    conversations: Sequence[Conversation]
+    problems: list[Problem]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no problem is an error."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+
+class RowRules:
+    """Those of some rules that look at one row alone, ready to be applied to many."""
+
+    def __init__(self, scope: Scope, rules: Sequence[Rule]) -> None:
+        self._scope = scope
+        self._on_line = _about("line", rules, scope)
+        self._on_row = _about("row", rules, scope)
+        self._on_tools = _about("tools", rules, scope)
+        self._on_stray = _about("stray", rules, scope)
+        self._on_message = _about("message", rules, scope)
+        self._on_parts = _about("parts", rules, scope)
+        self._on_calls = _about("calls", rules, scope)
+        self._on_conversation = _about("conversation", rules, scope)
+        self._on_exchange = _about("exchange", rules, scope)
+
+    def examine(self, line: int, raw: bytes) -> Examined:
+        """Read a row and apply the rules to it, to its messages and to their order."""
+        problems: list[Problem] = []
+        try:
+            row = decode(raw)
+        except ValueError:
+            self._apply(self._on_line, raw, line, problems)
+            return Examined(None, (), problems)
+        for rule in self._on_row:
+            problems += _findings(rule, self._scope, row, line=line)
+            if problems and rule.is_final:
+                return Examined(row, (), problems)
+        tools = declared_tools(row)
+        if tools is not None:
+            self._apply(self._on_tools, row, line, problems)
+        conversations: list[Conversation] = []
+        for path, messages in message_lists(row, self._scope):
+            if isinstance(messages, list):
+                turns = self._turns(path, messages, line, problems)
+                complete = len(turns) == len(messages)
+                conversations.append(Conversation(path, turns, tools or {}, complete))
+        for conversation in conversations:
+            self._examine_turns(conversation, line, problems)
+        return Examined(row, conversations, problems)
+
+    def _turns(
+        self, path: str, messages: list[Json], line: int, problems: list[Problem]
+    ) -> list[Turn]:
+        """Return the messages that have a role that exists, and report the others."""
+        turns: list[Turn] = []
+        for place, message in enumerate(messages):
+            role = message.get("role") if isinstance(message, dict) else None
+            if isinstance(message, dict) and isinstance(role, str) and role in ROLES:
+                turns.append(Turn(f"{path}[{place}]", role, message))
+            else:
+                self._apply(self._on_stray, Stray(f"{path}[{place}]", message), line, problems)
+        return turns
+
+    def _examine_turns(
+        self, conversation: Conversation, line: int, problems: list[Problem]
+    ) -> None:
+        is_exchange = False
+        for turn in conversation.turns:
+            self._apply(self._on_message, turn, line, problems)
+            if isinstance(turn.body.get("content"), list):
+                self._apply(self._on_parts, turn, line, problems)
+            if turn.role == "assistant" and (
+                "tool_calls" in turn.body or "function_call" in turn.body
+            ):
+                self._apply(self._on_calls, turn, line, problems)
+                is_exchange = True
+            elif turn.role == "tool":
+                is_exchange = True
+        self._apply(self._on_conversation, conversation, line, problems)
+        if is_exchange:
+            self._apply(self._on_exchange, conversation, line, problems)
+
+    def _apply(
+        self, rules: Sequence[Rule], subject: object, line: int, problems: list[Problem]
+    ) -> None:
+        # The innermost loop of a check: most rules return an empty tuple.
+        scope = self._scope
+        for rule in rules:
+            if found := rule.check(subject, scope):
+                problems += [_problem(rule, finding, line) for finding in found]
+
+
+def _about(subject: Subject, rules: Sequence[Rule], scope: Scope) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.subject == subject and scope.format in rule.formats)
+
+
+def _findings(rule: Rule, scope: Scope, *subject: object, line: int = 0) -> list[Problem]:
+    return [_problem(rule, found, line or found.line) for found in rule.check(*subject, scope)]
+
+
+def _problem(rule: Rule, finding: Finding, line: int) -> Problem:
+    return Problem(
+        line=line,
+        path=finding.path,
+        code=rule.code,
+        severity=rule.severity,
+        message=finding.message,
+        fix=finding.fix,
+    )

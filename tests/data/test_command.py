@@ -1,0 +1,72 @@
+"""`python -m gpt4o_tune check FILE` from the outside."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.data.cases import answer, as_bytes, chat, image, many, showing, user
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "gpt4o_tune", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_sound_file_exits_with_0(tmp_path: Path) -> None:
+    """Warnings do not count."""
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(as_bytes(many(10) + many(1)))
+    done = run("check", path)
+    assert done.returncode == 0, done.stderr
+    assert "warning[duplicate-row]" in done.stdout
+
+
+def test_errors_exit_with_1_and_can_be_read_by_machines(tmp_path: Path) -> None:
+    """The JSON is the report's `to_dict`."""
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(as_bytes(many(10) + chat(user(), answer(weight=2))))
+    done = run("check", path, "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert (report["ok"], report["rows"], report["errors"]) == (False, 11, 1)
+    assert report["problems"][0]["code"] == "invalid-weight"
+    assert report["problems"][0]["line"] == 11
+
+
+def test_model_and_provider_choose_the_rules(tmp_path: Path) -> None:
+    """Azure trains gpt-4.1 on images, OpenAI does not."""
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(as_bytes(many(10) + showing(image("data:image/png;base64,iVBORw0KGgo="))))
+    for provider, code in (("azure", 0), ("openai", 1)):
+        done = run("check", path, "--model", "gpt-4.1-2025-04-14", "--provider", provider)
+        assert done.returncode == code, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "nowhere.jsonl"], "There is no file"),
+        (["check", __file__, "--model", "gpt-4oo"], "gpt-4oo"),
+        (["check", __file__, "--provider", "nobody"], "invalid choice"),
+        ([], "COMMAND"),
+    ],
+)
+def test_what_cannot_be_read_exits_with_2(arguments: list[str], words: str) -> None:
+    """The reason goes to the error stream, without a traceback."""
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
