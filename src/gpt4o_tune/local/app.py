@@ -1,0 +1,67 @@
+"""The ASGI application: the resources under `/v1`, behind the key, marked as a stand-in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.routing import Mount, Router
+
+from gpt4o_tune.local.answering import Answering
+from gpt4o_tune.local.auth import BearerAuth
+from gpt4o_tune.local.envelope import HANDLERS
+from gpt4o_tune.local.ids import new_id
+from gpt4o_tune.local.routes.chat import ChatRoutes
+from gpt4o_tune.local.routes.files import FileRoutes
+from gpt4o_tune.local.routes.jobs import JobRoutes
+from gpt4o_tune.local.routes.models import ModelRoutes
+from gpt4o_tune.local.stand_in import ENGINE, HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gpt4o_tune.local.store import Store
+
+
+def build_app(store: Store, *, api_key: str, wake: Callable[[], None]) -> ASGIApp:
+    """Assemble the application.
+
+    Args:
+        store: What it serves.
+        api_key: What each request must carry.
+        wake: Called when a job was added or cancelled.
+    """
+    answering = Answering(store)
+    resources = (
+        FileRoutes(store.files),
+        JobRoutes(store, wake=wake),
+        ModelRoutes(store, answering),
+        ChatRoutes(answering),
+    )
+    routes = [route for resource in resources for route in resource.routes()]
+    v1 = Mount("/v1", app=Router(routes, redirect_slashes=False))
+    starlette = Starlette(routes=[v1], exception_handlers=HANDLERS)
+    starlette.router.redirect_slashes = False
+    return MarkedResponses(BearerAuth(starlette, api_key=api_key))
+
+
+class MarkedResponses:
+    """ASGI wrapper that gives each response the stand-in's header and a request id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and mark what comes back."""
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = ENGINE
+                headers["x-request-id"] = new_id("req_")
+            await send(message)
+
+        await self._app(scope, receive, send_marked)

@@ -1,0 +1,171 @@
+"""What a training engine is to the local server: the values it is given and the updates it yields.
+
+The server's worker knows only this module, so that an engine for real open-weight checkpoints can
+stand in the place of the small built-in one. Nothing here imports a numerical library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FinishReason: TypeAlias = Literal["stop", "length"]
+Message: TypeAlias = Mapping[str, object]
+"""One chat message in the shape of the Chat Completions API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """Hyperparameters as a job asks for them; `"auto"` leaves the choice to the engine."""
+
+    n_epochs: int | Literal["auto"] = "auto"
+    batch_size: int | Literal["auto"] = "auto"
+    """Rows per optimizer step."""
+    learning_rate_multiplier: float | Literal["auto"] = "auto"
+    """Factor on the engine's own default learning rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedHyperparameters:
+    """Hyperparameters as the engine runs them."""
+
+    n_epochs: int
+    batch_size: int
+    learning_rate_multiplier: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """One training run."""
+
+    training_file: Path
+    """JSONL of chat rows that passed the server's checks (supervised format)."""
+    validation_file: Path | None
+    output_dir: Path
+    """The engine keeps its checkpoints and its resume state below this folder."""
+    hyperparameters: Hyperparameters
+    seed: int
+    base_dir: Path | None = None
+    """Folder of an earlier checkpoint of the same engine to continue from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The plan of the run; always the first update."""
+
+    hyperparameters: ResolvedHyperparameters
+    total_steps: int
+    parameters: int
+    """Number of trained weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Measurements of one optimizer step.
+
+    A loss is the mean cross entropy in nats per trained token; an accuracy is the share of trained
+    tokens that the model's most likely choice gets right. The `valid_*` figures come from one
+    sampled validation batch; the `full_valid_*` figures from the whole validation file and stand
+    only on the last step of an epoch.
+    """
+
+    step: int
+    """Counts from 1."""
+    epoch: int
+    """Counts from 1."""
+    train_loss: float
+    train_mean_token_accuracy: float
+    valid_loss: float | None = None
+    valid_mean_token_accuracy: float | None = None
+    full_valid_loss: float | None = None
+    full_valid_mean_token_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A complete model on disk, written at the end of each epoch."""
+
+    step: int
+    epoch: int
+    directory: Path
+    metrics: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The resume state on disk covers every update up to this step."""
+
+    step: int
+
+
+Update: TypeAlias = Resolved | Step | Checkpoint | Saved
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedToken:
+    """One piece of an answer.
+
+    The last token of an answer carries `finish_reason`; its text may be empty. Text is held back
+    until it is whole UTF-8, so one token's text may be empty and the next one's longer.
+    """
+
+    text: str
+    logprob: float
+    """Natural logarithm of the probability that the model gave this token (at temperature 1)."""
+    top: tuple[tuple[str, float], ...] = ()
+    """The most likely tokens at this place with their log-probabilities, best first."""
+    is_tool_call: bool = False
+    """True for text that belongs to tool calls; see `gpt4o_tune.local.engines.tool_calls`."""
+    finish_reason: FinishReason | None = None
+
+
+class LanguageModel(Protocol):
+    """A trained model, ready to answer."""
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 256,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        top_logprobs: int = 0,
+    ) -> Iterator[GeneratedToken]:
+        """Answer a conversation, token by token.
+
+        Args:
+            messages: The conversation so far, of any chat roles.
+            max_tokens: Most tokens to yield; the answer then ends with reason `"length"`.
+            temperature: 0 picks the most likely token each time, above 0 draws.
+            top_p: Draw among the most likely tokens that together hold this probability.
+            seed: Repeats a drawn answer; None draws afresh.
+            top_logprobs: How many alternatives to report in `GeneratedToken.top`.
+        """
+        ...
+
+
+class TrainingEngine(Protocol):
+    """Trains and loads models of one kind."""
+
+    @property
+    def name(self) -> str:
+        """Short name under which jobs and checkpoints record their engine."""
+        ...
+
+    def train(self, spec: TrainingSpec) -> Iterator[Update]:
+        """Train and yield updates in order, beginning with `Resolved`.
+
+        Where `spec.output_dir` holds the state of an interrupted run of the same spec, training
+        continues: the first update after `Resolved` follows the saved step. The iterator may be
+        closed between any two updates.
+        """
+        ...
+
+    def load(self, directory: Path) -> LanguageModel:
+        """Load the model of a `Checkpoint`."""
+        ...

@@ -1,0 +1,161 @@
+"""What must hold before a job is created, and what a job takes with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gpt4o_tune.catalog import base_id, load
+from gpt4o_tune.local.envelope import ApiError
+from gpt4o_tune.local.routes.job_bodies import HyperparameterBody, JobBody
+from gpt4o_tune.local.stand_in import ENGINE
+
+if TYPE_CHECKING:
+    from gpt4o_tune.local.store import Store
+    from gpt4o_tune.local.store.records import JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Trainable:
+    """A model that a job can start from."""
+
+    name: str
+    """The snapshot, or the `ft:` id of a model of this server."""
+    base: str
+    """The snapshot at its root."""
+    engine: str
+
+
+class JobRules:
+    """Judges the body of a new job by the catalog and by what the store holds."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._catalog = load()
+        self._limits = self._catalog.limits("local")
+
+    def require_valid(self, body: JobBody) -> None:
+        """Check the method, the suffix, the metadata and that the files are there.
+
+        Raises:
+            ApiError: One of them is refused.
+        """
+        method = "supervised" if body.method is None else body.method.type
+        if method != "supervised":
+            raise ApiError(
+                f"The local server trains with the method 'supervised' only, not {method!r}.",
+                param="method.type",
+                code="unsupported_method",
+            )
+        self._require_suffix(body.suffix)
+        self._require_metadata(body.metadata or {})
+        self._require_file(body.training_file, "training_file")
+        if body.validation_file is not None:
+            self._require_file(body.validation_file, "validation_file")
+
+    def trainable(self, model_id: str) -> Trainable:
+        """Find the model to start from, a base of the catalog or an earlier model of this server.
+
+        Raises:
+            ApiError: There is no such model, or it was never trainable.
+        """
+        if tuned := self._store.models.find(model_id):
+            return Trainable(name=tuned.id, base=tuned.base_model, engine=tuned.engine)
+        model = self._catalog.find(model_id) if base_id(model_id) == model_id else None
+        offer = model and model.offer("local")
+        if model and offer and "supervised" in offer.methods:
+            return Trainable(name=model.name, base=model.name, engine=ENGINE)
+        reason = f" {model.note}" if model else ""
+        raise ApiError(
+            f"Model {model_id} is not available for fine-tuning or does not exist.{reason}",
+            param="model",
+            code="model_not_available",
+        )
+
+    def hyperparameters(self, body: JobBody) -> HyperparameterBody:
+        """Take the hyperparameters from the method, or from their deprecated place.
+
+        Raises:
+            ApiError: Both places are filled, and differently.
+        """
+        settings = body.method and body.method.supervised
+        nested = settings and settings.hyperparameters
+        if nested and body.hyperparameters and nested != body.hyperparameters:
+            raise ApiError(
+                "Give hyperparameters in 'method' or at the top level, not different ones in both.",
+                param="hyperparameters",
+                code="invalid_value",
+            )
+        return nested or body.hyperparameters or HyperparameterBody()
+
+    def keep_files(self, job: JobRecord) -> None:
+        """Give the job its own hold on its files, so that deleting them does not harm it.
+
+        Raises:
+            ApiError: A file was deleted in this moment.
+        """
+        folder = self._store.job_dir(job.id)
+        try:
+            _hold(self._store, job.training_file, folder / "training.jsonl")
+            if job.validation_file is not None:
+                _hold(self._store, job.validation_file, folder / "validation.jsonl")
+        except FileNotFoundError as error:
+            shutil.rmtree(folder)
+            raise ApiError("A file was deleted while the job was being created.") from error
+
+    def _require_suffix(self, suffix: str | None) -> None:
+        if not suffix:
+            return
+        limits = self._limits
+        if len(suffix) > limits.suffix_max_chars or not re.fullmatch(limits.suffix_pattern, suffix):
+            raise ApiError(
+                f"Invalid 'suffix': {suffix!r}. It must have at most {limits.suffix_max_chars} "
+                f"characters and match {limits.suffix_pattern}.",
+                param="suffix",
+                code="invalid_value",
+            )
+
+    def _require_metadata(self, metadata: dict[str, str]) -> None:
+        limits = self._limits
+        if len(metadata) > limits.metadata_max_pairs:
+            message = f"Invalid 'metadata': more than {limits.metadata_max_pairs} pairs."
+            raise ApiError(message, param="metadata", code="object_above_max_properties")
+        for key, value in metadata.items():
+            if len(key) > limits.metadata_key_max_chars:
+                most = limits.metadata_key_max_chars
+                message = f"Invalid 'metadata': the key {key!r} has more than {most} characters."
+            elif len(value) > limits.metadata_value_max_chars:
+                most = limits.metadata_value_max_chars
+                message = (
+                    f"Invalid 'metadata': the value of {key!r} has more than {most} characters."
+                )
+            else:
+                continue
+            raise ApiError(message, param="metadata", code="string_above_max_length")
+
+    def _require_file(
+        self, file_id: str, param: Literal["training_file", "validation_file"]
+    ) -> None:
+        record = self._store.files.find(file_id)
+        if record is None:
+            raise ApiError(f"invalid {param}: {file_id}", param=param, code=f"invalid_{param}")
+        if record.purpose != "fine-tune":
+            raise ApiError(
+                f"invalid {param}: {file_id} has the purpose {record.purpose!r}; "
+                "upload it with the purpose 'fine-tune'.",
+                param=param,
+                code=f"invalid_{param}",
+            )
+
+
+def _hold(store: Store, file_id: str, target: os.PathLike[str]) -> None:
+    source = store.files.path(file_id)
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # The file system has no hard links.
+        shutil.copyfile(source, target)

@@ -1,0 +1,120 @@
+"""The stored values as the JSON objects of the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpt4o_tune.local.ids import checkpoint_model_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpt4o_tune.catalog import Model
+    from gpt4o_tune.local.store.records import (
+        CheckpointRecord,
+        EventRecord,
+        FileRecord,
+        JobRecord,
+        ModelRecord,
+    )
+
+OWNER = "gpt4o-tune-local"
+_ORGANIZATION = "org-local"
+_CATALOG_MODELS_CREATED = 0
+"""No source gives the creation time of a base model, and the API wants a number."""
+
+
+def file_object(file: FileRecord) -> dict[str, object]:
+    """Render a file."""
+    return {
+        "object": "file",
+        **file.model_dump(exclude_none=True),
+        "status": "processed",
+    }
+
+
+def job_object(job: JobRecord) -> dict[str, object]:
+    """Render a job."""
+    hyperparameters = job.hyperparameters.model_dump()
+    return {
+        "object": "fine_tuning.job",
+        "id": job.id,
+        "created_at": job.created_at,
+        "status": job.status,
+        "model": job.model,
+        "fine_tuned_model": job.fine_tuned_model,
+        "organization_id": _ORGANIZATION,
+        "training_file": job.training_file,
+        "validation_file": job.validation_file,
+        "result_files": [*job.result_files],
+        "hyperparameters": hyperparameters,
+        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        "seed": job.seed,
+        "user_provided_suffix": job.suffix,
+        "metadata": job.metadata,
+        "integrations": job.integrations,
+        "error": None if job.fault is None else job.fault.model_dump(),
+        "trained_tokens": job.trained_tokens,
+        "estimated_finish": job.estimated_finish,
+        "finished_at": job.finished_at,
+        **_stand_in(job.engine),
+    }
+
+
+def event_object(event: EventRecord) -> dict[str, object]:
+    """Render an event."""
+    return {"object": "fine_tuning.job.event", **event.model_dump(exclude={"job_id"})}
+
+
+def checkpoint_object(checkpoint: CheckpointRecord, job: JobRecord) -> dict[str, object]:
+    """Render a checkpoint of a succeeded job."""
+    return {
+        "object": "fine_tuning.job.checkpoint",
+        "id": checkpoint.id,
+        "created_at": checkpoint.created_at,
+        "fine_tuned_model_checkpoint": checkpoint_model_id(
+            job.fine_tuned_model or "", step=checkpoint.step
+        ),
+        "fine_tuning_job_id": job.id,
+        "step_number": checkpoint.step,
+        "metrics": checkpoint.metrics,
+    }
+
+
+def model_object(model: ModelRecord) -> dict[str, object]:
+    """Render a fine-tuned model."""
+    return {
+        "object": "model",
+        "id": model.id,
+        "created": model.created,
+        "owned_by": OWNER,
+        "shutdown_date": None,
+        **_stand_in(model.engine),
+    }
+
+
+def base_model_object(model: Model, *, engine: str) -> dict[str, object]:
+    """Render the stand-in of a base model."""
+    return {
+        "object": "model",
+        "id": model.name,
+        "created": _CATALOG_MODELS_CREATED,
+        "owned_by": OWNER,
+        "shutdown_date": None,
+        **_stand_in(engine),
+    }
+
+
+def listing(objects: Sequence[dict[str, object]], *, has_more: bool = False) -> dict[str, object]:
+    """Render a page."""
+    return {
+        "object": "list",
+        "data": [*objects],
+        "has_more": has_more,
+        "first_id": objects[0]["id"] if objects else None,
+        "last_id": objects[-1]["id"] if objects else None,
+    }
+
+
+def _stand_in(engine: str) -> dict[str, object]:
+    return {"stand_in": True, "engine": engine}

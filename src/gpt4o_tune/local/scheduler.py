@@ -1,0 +1,150 @@
+"""Gives jobs their turn: one thread validates, and one thread a slot runs a worker process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from gpt4o_tune.local.store.records import JobFault, JobRecord
+from gpt4o_tune.local.validation import validate_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpt4o_tune.local.store import Store
+    from gpt4o_tune.local.store.records import JobStatus
+
+logger = logging.getLogger("gpt4o_tune.local")
+
+_RESTARTS = 3
+_STOP_TIMEOUT_S = 5.0
+# More threads slow these small matrices down on a busy machine, and their number changes the sums.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class Scheduler:
+    """Moves jobs through their states until it is stopped; what it leaves open, the next resumes.
+
+    Args:
+        store: Where jobs are kept; workers open the same data folder.
+        slots: How many jobs train at the same time.
+    """
+
+    def __init__(self, store: Store, *, slots: int = 1) -> None:
+        self._store = store
+        self._changed = threading.Condition()
+        self._is_stopping = False
+        self._claimed: set[str] = set()
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        trainers = [("trainer", {"queued", "running"}, self._train)] * slots
+        duties = [("validator", {"validating_files"}, self._validate), *trainers]
+        self._threads = [
+            threading.Thread(
+                target=self._work_through,
+                args=(statuses, duty),
+                name=f"gpt4o-tune-{name}",
+                daemon=True,
+            )
+            for name, statuses, duty in duties
+        ]
+
+    def start(self) -> None:
+        """Begin, with the jobs that an earlier server left open first."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Look for work again: a job was added."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Stop the workers; their jobs stay open and continue from their saved state."""
+        with self._changed:
+            self._is_stopping = True
+            workers = [*self._workers.values()]
+            self._changed.notify_all()
+        for worker in workers:
+            _end(worker)
+        for thread in self._threads:
+            thread.join(_STOP_TIMEOUT_S)
+
+    def _work_through(self, statuses: set[JobStatus], duty: Callable[[JobRecord], None]) -> None:
+        while (job := self._next_job(statuses)) is not None:
+            try:
+                duty(job)
+            except Exception as error:
+                if self._is_stopping:
+                    return
+                logger.exception("job %s failed in the server", job.id)
+                self._fail(job.id, f"The local server could not run the job: {error}")
+            finally:
+                with self._changed:
+                    self._claimed.discard(job.id)
+                    self._changed.notify_all()
+
+    def _next_job(self, statuses: set[JobStatus]) -> JobRecord | None:
+        """Wait for a job in one of these states and claim it; None when it is time to stop."""
+        with self._changed:
+            while not self._is_stopping:
+                job = self._store.jobs.oldest(statuses, besides=self._claimed)
+                if job is not None:
+                    self._claimed.add(job.id)
+                    return job
+                self._changed.wait()
+        return None
+
+    def _validate(self, job: JobRecord) -> None:
+        validate_job(self._store, job)
+
+    def _train(self, job: JobRecord) -> None:
+        exit_code = 0
+        for _ in range(1 + _RESTARTS):
+            exit_code = self._run_worker(job.id)
+            if self._is_stopping or exit_code == 0:
+                return
+            logger.warning("the worker of job %s ended with exit code %s", job.id, exit_code)
+        self._fail(
+            job.id,
+            f"The training process died {1 + _RESTARTS} times, last with exit code {exit_code}. "
+            f"Its output is in {self._store.job_dir(job.id) / 'worker.log'}.",
+        )
+
+    def _run_worker(self, job_id: str) -> int:
+        command = [sys.executable, "-m", "gpt4o_tune.local.worker"]
+        command += ["--data-dir", str(self._store.data_dir), "--job", job_id]
+        command += ["--parent", str(os.getpid())]
+        with (self._store.job_dir(job_id) / "worker.log").open("ab") as log, self._changed:
+            if self._is_stopping:
+                return 0
+            worker = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **_ONE_THREAD},
+            )
+            self._workers[job_id] = worker
+        try:
+            return worker.wait()
+        finally:
+            with self._changed:
+                del self._workers[job_id]
+
+    def _fail(self, job_id: str, message: str) -> None:
+        with self._store.jobs.editing(job_id) as edit:
+            if edit.is_open:
+                edit.finish("failed", fault=JobFault(code="server_error", message=message))
+                edit.event("failed", message, level="error")
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.terminate()
+    try:
+        worker.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()

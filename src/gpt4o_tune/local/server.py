@@ -1,0 +1,243 @@
+"""`LocalServer`: the local fine-tuning service in a thread of the calling process."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import tempfile
+import threading
+import weakref
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+
+from gpt4o_tune.local.app import build_app
+from gpt4o_tune.local.auth import is_loopback, require_safe_host, stored_key
+from gpt4o_tune.local.process_lock import locked
+from gpt4o_tune.local.scheduler import Scheduler
+from gpt4o_tune.local.store import Store
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator
+
+    from starlette.types import ASGIApp
+
+    from gpt4o_tune.providers import Provider
+
+logger = logging.getLogger("gpt4o_tune.local")
+
+_START_TIMEOUT_S = 10.0
+_GRACE_S = 2
+
+
+class LocalServer:
+    """A fine-tuning service on this machine that speaks OpenAI's REST API and really trains.
+
+    What trains is a small stand-in model, not GPT-4o: the losses, checkpoints and files are real, the
+    quality is the stand-in's own. Everything is kept below one folder; a server started again on the
+    same folder knows its files, jobs and models, and continues jobs that were cut off.
+
+    Example:
+        >>> with LocalServer() as server:
+        ...     job = FineTuneJob.create(train, provider=server.provider)
+
+    Args:
+        data_dir: Where everything is kept; None for a temporary folder that goes when the server stops.
+        port: TCP port; 0 lets the system choose a free one.
+        host: Address to listen on.
+        api_key: The key that clients must send; None for a random one, kept in `data_dir`.
+        slots: How many jobs train at the same time; the others wait in the queue.
+
+    Raises:
+        ValueError: `host` is reachable from other machines and no `api_key` was given.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str] | None = None,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        api_key: str | None = None,
+        slots: int = 1,
+    ) -> None:
+        require_safe_host(host, api_key=api_key)
+        self._given_dir = None if data_dir is None else Path(data_dir).absolute()
+        self._host = host
+        self._port = port
+        self._given_key = api_key
+        self._slots = slots
+        self._running: _Running | None = None
+
+    def start(self) -> Self:
+        """Start serving, unless it already does; returns once requests are answered.
+
+        Raises:
+            OSError: The port is taken, or another server uses the data folder.
+        """
+        if self._running is None:
+            self._running = _Running(
+                self._given_dir,
+                host=self._host,
+                port=self._port,
+                api_key=self._given_key,
+                slots=self._slots,
+            )
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and training; open jobs continue when a server starts on the same folder."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        where = f"base_url={self.base_url!r}" if self._running else "not started"
+        return f"{type(self).__name__}({where})"
+
+    @property
+    def base_url(self) -> str:
+        """Address for clients; ends in `/v1`."""
+        return f"http://{_in_url(self._host)}:{self._started.port}/v1"
+
+    @property
+    def api_key(self) -> str:
+        """The key that clients send."""
+        return self._started.api_key
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder that holds everything."""
+        return self._started.data_dir
+
+    @property
+    def provider(self) -> Provider:
+        """The value that `provider=` takes everywhere in this library."""
+        from gpt4o_tune.providers import Provider
+
+        return Provider.local(base_url=self.base_url, api_key=self.api_key)
+
+    @property
+    def _started(self) -> _Running:
+        if self._running is None:
+            raise RuntimeError("the local server is not running; use it in a with block or start()")
+        return self._running
+
+
+class _Running:
+    """All that a running server holds; `close` gives it back in reverse order."""
+
+    def __init__(
+        self, data_dir: Path | None, *, host: str, port: int, api_key: str | None, slots: int
+    ) -> None:
+        if not is_loopback(host):
+            logger.warning("the local server listens on %s: other machines can reach it", host)
+        with ExitStack() as stack:
+            self.data_dir = _temporary_folder(stack) if data_dir is None else data_dir
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_only_server(self.data_dir))
+            self.api_key = api_key or stored_key(self.data_dir)
+            listener = stack.enter_context(_listen(host, port))
+            self.port: int = listener.getsockname()[1]
+            store = Store(self.data_dir)
+            stack.callback(store.close)
+            store.sweep()
+            scheduler = Scheduler(store, slots=slots)
+            scheduler.start()
+            stack.callback(scheduler.stop)
+            app = build_app(store, api_key=self.api_key, wake=scheduler.wake)
+            http = _HttpThread(app, listener)
+            http.start()
+            stack.callback(http.stop)
+            self._stack = stack.pop_all()
+        # Where nobody calls close, the workers and the temporary folder still go at exit.
+        self._finalizer = weakref.finalize(self, self._stack.close)
+
+    def close(self) -> None:
+        self._finalizer()
+
+
+class _HttpThread:
+    """Runs uvicorn beside the caller's own threads."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        self._listener = listener
+        self._server = _Announcing(config)
+        self._thread = threading.Thread(target=self._run, name="gpt4o-tune-http", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        if not self._server.is_up.wait(_START_TIMEOUT_S):
+            raise OSError("the local server did not start; its log says why")
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._listener])
+
+
+class _Announcing(uvicorn.Server):
+    """Tells when it answers requests."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio switches Nagle's delay off only on sockets whose protocol is spelt out.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            error.errno, f"cannot listen on {host}:{port}: {error.strerror}. Try port 0."
+        ) from error
+    return listener
+
+
+def _temporary_folder(stack: ExitStack) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="gpt4o-tune-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def _only_server(data_dir: Path) -> Generator[None]:
+    try:
+        with locked(data_dir / "server.lock", is_waiting=False):
+            yield
+    except BlockingIOError as error:
+        raise OSError(f"another local server already uses the folder {str(data_dir)!r}") from error
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,61 @@
+"""Everything that the local server remembers, below one data folder."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from gpt4o_tune.local.store.database import Database
+from gpt4o_tune.local.store.events import EventStore
+from gpt4o_tune.local.store.files import FileStore
+from gpt4o_tune.local.store.jobs import JobEdit, JobStore
+from gpt4o_tune.local.store.models import ModelStore
+from gpt4o_tune.local.store.paging import Order, UnknownCursorError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "EventStore",
+    "FileStore",
+    "JobEdit",
+    "JobStore",
+    "ModelStore",
+    "Order",
+    "Store",
+    "UnknownCursorError",
+]
+
+
+class Store:
+    """The tables of one data folder.
+
+    The folder holds `state.db` (SQLite), `files/` (one file an id) and `jobs/` (one folder a job:
+    its own copy of the data, its log, its checkpoints).
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir = data_dir
+        self._database = Database(data_dir / "state.db")
+        self.files = FileStore(self._database, data_dir / "files")
+        self.jobs = JobStore(self._database)
+        self.events = EventStore(self._database)
+        self.models = ModelStore(self._database, data_dir)
+
+    def job_dir(self, job_id: str) -> Path:
+        """The folder of a job, made at first use."""
+        folder = self.data_dir / "jobs" / job_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def sweep(self) -> None:
+        """Remove expired files, and what requests that a crash cut off left behind."""
+        self.files.sweep()
+        for folder in (self.data_dir / "jobs").glob("*"):
+            if not self.jobs.exists(folder.name):
+                shutil.rmtree(folder)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()

@@ -1,0 +1,126 @@
+"""What the store keeps, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+T = TypeVar("T")
+
+JobStatus = Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
+Level = Literal["info", "warn", "error"]
+EventType = Literal["message", "metrics"]
+FilePurpose = Literal[
+    "assistants", "batch", "fine-tune", "fine-tune-results", "user_data", "vision"
+]
+
+OPEN_STATUSES: frozenset[JobStatus] = frozenset({"validating_files", "queued", "running"})
+"""A job in one of these still has work before it."""
+
+
+class Record(BaseModel):
+    """Base of the stored values."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class FileRecord(Record):
+    """An uploaded file, or a result that the server wrote."""
+
+    id: str
+    bytes: int
+    created_at: int
+    filename: str
+    purpose: FilePurpose
+    expires_at: int | None = None
+
+
+class HyperparameterSet(Record):
+    """Hyperparameters as asked for, and as resolved once training begins."""
+
+    n_epochs: Literal["auto"] | int = "auto"
+    batch_size: Literal["auto"] | int = "auto"
+    learning_rate_multiplier: Literal["auto"] | float = "auto"
+
+
+class JobFault(Record):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class JobRecord(Record):
+    """A fine-tuning job."""
+
+    id: str
+    created_at: int
+    status: JobStatus = "validating_files"
+    model: str
+    """The model as resolved: a snapshot, or the `ft:` id of an earlier model of this server."""
+    base_model: str
+    """The snapshot at the root of `model`."""
+    engine: str
+    training_file: str
+    validation_file: str | None = None
+    requested: HyperparameterSet
+    """Hyperparameters as the caller gave them."""
+    hyperparameters: HyperparameterSet
+    """Hyperparameters in force; equal to `requested` until training resolves them."""
+    seed: int
+    suffix: str | None = None
+    metadata: dict[str, str] | None = None
+    integrations: list[dict[str, object]] | None = None
+    fault: JobFault | None = None
+    fine_tuned_model: str | None = None
+    finished_at: int | None = None
+    estimated_finish: int | None = None
+    trained_tokens: int | None = None
+    result_files: tuple[str, ...] = ()
+
+
+class EventRecord(Record):
+    """One line of a job's history."""
+
+    id: str
+    job_id: str
+    created_at: int
+    level: Level
+    type: EventType
+    message: str
+    data: dict[str, object] | None = None
+
+
+class CheckpointRecord(Record):
+    """A complete model that a running or finished job wrote."""
+
+    id: str
+    job_id: str
+    created_at: int
+    step: int
+    directory: str
+    """Relative to the data folder."""
+    metrics: dict[str, float | int | None]
+
+
+class ModelRecord(Record):
+    """A fine-tuned model, or a checkpoint that answers under its own id."""
+
+    id: str
+    created: int
+    base_model: str
+    engine: str
+    job_id: str
+    directory: str
+    """Relative to the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a listing."""
+
+    items: tuple[T, ...]
+    has_more: bool

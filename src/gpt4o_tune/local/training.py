@@ -1,0 +1,207 @@
+"""One training run: an engine's updates become the events, checkpoints and models of a job."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from gpt4o_tune.data import Dataset
+from gpt4o_tune.local.engines import (
+    Checkpoint,
+    Hyperparameters,
+    Resolved,
+    Saved,
+    Step,
+    TrainingSpec,
+)
+from gpt4o_tune.local.ids import checkpoint_model_id, derived_id, tuned_model_id
+from gpt4o_tune.local.results import results_file
+from gpt4o_tune.local.stand_in import load_engine
+from gpt4o_tune.local.store.records import CheckpointRecord, HyperparameterSet, ModelRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gpt4o_tune.local.engines import Update
+    from gpt4o_tune.local.store import JobEdit, Store
+
+KEPT_CHECKPOINTS = 3
+"""As on the real service, the models of the last epochs stay usable."""
+
+
+class TrainingRun:
+    """Runs a job that is queued, or continues one that is running.
+
+    Every update is written in one transaction, which also sees whether the job was cancelled.
+    """
+
+    def __init__(self, store: Store, job_id: str) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._folder = store.job_dir(job_id)
+        self._output_dir = self._folder / "output"
+        self._pace = _Pace()
+        self._total_steps = 0
+
+    def updates(self) -> Iterator[Update]:
+        """Train to the end, and yield after each update; the caller may stop in between."""
+        if not self._begin():
+            return
+        engine = load_engine(self._store.jobs.get(self._job_id).engine)
+        for update in engine.train(self._spec()):
+            if not self._record(update):
+                self._tidy([])
+                return
+            yield update
+        self._succeed()
+
+    def _begin(self) -> bool:
+        with self._store.jobs.editing(self._job_id) as edit:
+            if edit.job.status == "queued":
+                edit.change(status="running")
+                edit.event("started", "Fine-tuning job started")
+            return edit.job.status == "running"
+
+    def _spec(self) -> TrainingSpec:
+        job = self._store.jobs.get(self._job_id)
+        base_dir = None
+        if job.model != job.base_model:
+            base = self._store.models.find(job.model)
+            if base is None:
+                raise LookupError(f"the model {job.model!r} to continue from was deleted")
+            base_dir = self._store.models.directory(base)
+        self._output_dir.mkdir(exist_ok=True)
+        return TrainingSpec(
+            training_file=self._folder / "training.jsonl",
+            validation_file=self._folder / "validation.jsonl" if job.validation_file else None,
+            output_dir=self._output_dir,
+            hyperparameters=Hyperparameters(**job.requested.model_dump()),
+            seed=job.seed,
+            base_dir=base_dir,
+        )
+
+    def _record(self, update: Update) -> bool:
+        """Write an update down; False where the job no longer runs."""
+        with self._store.jobs.editing(self._job_id) as edit:
+            if edit.job.status != "running":
+                return False
+            match update:
+                case Resolved():
+                    self._note_plan(edit, update)
+                case Step():
+                    self._note_step(edit, update)
+                case Checkpoint():
+                    self._note_checkpoint(edit, update)
+                case Saved():
+                    pass
+        return True
+
+    def _note_plan(self, edit: JobEdit, plan: Resolved) -> None:
+        self._total_steps = plan.total_steps
+        chosen = plan.hyperparameters
+        resolved = HyperparameterSet(
+            n_epochs=chosen.n_epochs,
+            batch_size=chosen.batch_size,
+            learning_rate_multiplier=chosen.learning_rate_multiplier,
+        )
+        edit.change(hyperparameters=resolved)
+
+    def _note_step(self, edit: JobEdit, step: Step) -> None:
+        losses = [("training loss", step.train_loss), ("validation loss", step.valid_loss)]
+        losses += [("full validation loss", step.full_valid_loss)]
+        text = ", ".join(f"{name}={loss:.4f}" for name, loss in losses if loss is not None)
+        edit.event(
+            f"step-{step.step}",
+            f"Step {step.step}/{self._total_steps}: {text}",
+            kind="metrics",
+            data={**_metrics(step), "total_steps": self._total_steps},
+        )
+        left = self._pace.seconds_per_step(step.step) * (self._total_steps - step.step)
+        edit.change(estimated_finish=int(time.time() + left))
+
+    def _note_checkpoint(self, edit: JobEdit, checkpoint: Checkpoint) -> None:
+        record = CheckpointRecord(
+            id=derived_id("ftckpt_", self._job_id, str(checkpoint.step)),
+            job_id=self._job_id,
+            created_at=int(time.time()),
+            step=checkpoint.step,
+            directory=str(checkpoint.directory.relative_to(self._store.data_dir)),
+            metrics=_metrics(checkpoint.metrics),
+        )
+        edit.checkpoint(record)
+        for stale in edit.checkpoints()[KEPT_CHECKPOINTS:]:
+            edit.forget_checkpoint(stale.id)
+            shutil.rmtree(self._store.data_dir / stale.directory, ignore_errors=True)
+
+    def _succeed(self) -> None:
+        job = self._store.jobs.get(self._job_id)
+        results = results_file(self._store, job)
+        cost = Dataset.from_jsonl(self._folder / "training.jsonl").cost(
+            model=job.base_model, epochs=int(job.hyperparameters.n_epochs), provider="local"
+        )
+        name = tuned_model_id(job.base_model, suffix=job.suffix, job_id=job.id)
+        with self._store.jobs.editing(self._job_id) as edit:
+            if edit.job.status != "running":
+                return
+            checkpoints = edit.checkpoints()
+            self._publish(edit, name, checkpoints[0])
+            for checkpoint in checkpoints:
+                model_id = checkpoint_model_id(name, step=checkpoint.step)
+                self._publish(edit, model_id, checkpoint)
+            edit.finish("succeeded")
+            edit.change(
+                fine_tuned_model=name, result_files=(results.id,), trained_tokens=cost.tokens
+            )
+            edit.event("model", f"New fine-tuned model created: {name}")
+            edit.event("succeeded", "The job has successfully completed")
+        self._tidy([self._store.data_dir / each.directory for each in checkpoints])
+
+    def _tidy(self, kept: list[Path]) -> None:
+        """Remove what only an interrupted run would need."""
+        for entry in self._output_dir.iterdir():
+            if not any(folder.is_relative_to(entry) for folder in kept):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def _publish(self, edit: JobEdit, model_id: str, checkpoint: CheckpointRecord) -> None:
+        edit.model(
+            ModelRecord(
+                id=model_id,
+                created=int(time.time()),
+                base_model=edit.job.base_model,
+                engine=edit.job.engine,
+                job_id=edit.job.id,
+                directory=checkpoint.directory,
+            )
+        )
+
+
+class _Pace:
+    """Measures how long a step takes in this process."""
+
+    def __init__(self) -> None:
+        self._first_step: int | None = None
+        self._since = 0.0
+
+    def seconds_per_step(self, step: int) -> float:
+        """Mean wall time of the steps since the first one seen; 0 until there is a second."""
+        now = time.monotonic()
+        if self._first_step is None:
+            self._first_step, self._since = step, now
+            return 0.0
+        return (now - self._since) / (step - self._first_step)
+
+
+def _metrics(step: Step) -> dict[str, float | int | None]:
+    """The measurements of a step under the names of the API, without those not made."""
+    measured: dict[str, float | int | None] = {
+        "step": step.step,
+        "train_loss": step.train_loss,
+        "train_mean_token_accuracy": step.train_mean_token_accuracy,
+        "valid_loss": step.valid_loss,
+        "valid_mean_token_accuracy": step.valid_mean_token_accuracy,
+        "full_valid_loss": step.full_valid_loss,
+        "full_valid_mean_token_accuracy": step.full_valid_mean_token_accuracy,
+    }
+    return {name: value for name, value in measured.items() if value is not None}

@@ -1,0 +1,95 @@
+"""The step `validating_files`: the very checks that the library runs before an upload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from gpt4o_tune.catalog import load
+from gpt4o_tune.data import Dataset
+from gpt4o_tune.errors import DatasetError
+from gpt4o_tune.local.store.records import JobFault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    from gpt4o_tune.data import Problem
+    from gpt4o_tune.local.store import Store
+    from gpt4o_tune.local.store.records import JobRecord
+
+    FileParam = Literal["training_file", "validation_file"]
+
+_SHOWN = 3
+_TOO_FEW = "too-few-examples"
+"""The check for the number of examples; it holds for training files only."""
+_EMPTY = "empty-file"
+
+
+def validate_job(store: Store, job: JobRecord) -> None:
+    """Check a job's files, then queue the job or fail it."""
+    with store.jobs.editing(job.id) as edit:
+        message = f"Validating training file: {job.training_file}"
+        if job.validation_file:
+            message += f" and validation file: {job.validation_file}"
+        edit.event("validating", message)
+    fault = find_fault(store.job_dir(job.id), job)
+    with store.jobs.editing(job.id) as edit:
+        if edit.job.status != "validating_files":
+            return
+        if fault is None:
+            edit.change(status="queued")
+            edit.event("queued", "Files validated, moving job to queued state")
+        else:
+            edit.finish("failed", fault=fault)
+            edit.event("failed", fault.message, level="error")
+
+
+def find_fault(folder: Path, job: JobRecord) -> JobFault | None:
+    """Find out why the job's files cannot be trained on, None where they can."""
+    fault = _training_fault(folder / "training.jsonl", job)
+    if fault is None and job.validation_file is not None:
+        problems = _problems(folder / "validation.jsonl", job)
+        others = [problem for problem in problems if problem.code != _TOO_FEW]
+        fault = _describe(others, "validation_file")
+    return fault
+
+
+def _training_fault(path: Path, job: JobRecord) -> JobFault | None:
+    problems = _problems(path, job)
+    if any(problem.code in (_TOO_FEW, _EMPTY) for problem in problems):
+        least = load().limits("local").min_examples
+        count = len(Dataset.from_jsonl(path))
+        return JobFault(
+            code="invalid_n_examples",
+            message=f"Training file has {count} example(s), but must have at least {least} examples",
+            param="training_file",
+        )
+    return _describe(problems, "training_file")
+
+
+def _problems(path: Path, job: JobRecord) -> list[Problem]:
+    try:
+        dataset = Dataset.from_jsonl(path)
+        report = dataset.check(model=job.base_model, provider="openai", method="supervised")
+    except DatasetError as error:
+        return cast("list[Problem]", [*error.problems])
+    return [*report.errors]
+
+
+def _describe(problems: list[Problem], param: FileParam) -> JobFault | None:
+    if not problems:
+        return None
+    kind = param.replace("_", " ")
+    shown = " ".join(f"{_place(problem)}: {problem.message}" for problem in problems[:_SHOWN])
+    rest = len(problems) - _SHOWN
+    more = f" And {rest} more." if rest > 0 else ""
+    return JobFault(
+        code=f"invalid_{param}",
+        message=f"The job failed due to an invalid {kind}. Invalid file format. {shown}{more}",
+        param=param,
+    )
+
+
+def _place(problem: Problem) -> str:
+    line = f"Line {problem.line}" if problem.line else "Whole file"
+    return f"{line}, {problem.path}" if problem.path else line
