@@ -10,6 +10,7 @@ import dataclasses
 import html
 import math
 import sys
+import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -61,6 +62,13 @@ def shorten(text: str, limit: int) -> str:
     while line and width(line) > limit - 1:
         line = line[:-1]
     return line + "…"
+
+
+def paragraph(text: str, *, columns: int = 100, indent: str = "") -> str:
+    """Wrap a text to lines of at most `columns` columns, each begun with `indent`."""
+    return textwrap.fill(
+        text, columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, align: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gpt4o_tune._display import html_text, money, plural
+from gpt4o_tune._display import html_text, money, paragraph, plural
 from gpt4o_tune.catalog import load
 
 if TYPE_CHECKING:
@@ -73,19 +73,20 @@ class CostEstimate:
             "basis": self.basis,
         }
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """The amount and how it is made up, in one line."""
         once = self.tokens // self.epochs
         amount = f"{self.tokens:,} tokens ({once:,} x {plural(self.epochs, 'epoch')})"
         if self.training_usd is None:
-            head = f"{money(self.usd)}: {amount} on {self.model}"
-        else:
-            head = (
-                f"{money(self.usd)} = {amount} x {money(self.training_usd)} per 1M on {self.model}"
-            )
-        lines = [head]
+            return f"{money(self.usd)}: {amount} on {self.model}"
+        return f"{money(self.usd)} = {amount} x {money(self.training_usd)} per 1M on {self.model}"
+
+    def __str__(self) -> str:
+        lines = [self.summary]
         if self.hosting_usd_per_hour:
             lines.append(f"  plus {money(self.hosting_usd_per_hour)} per hour while it is deployed")
-        return "\n".join([*lines, f"  {self.basis}"])
+        return "\n".join([*lines, paragraph(self.basis, indent="  ")])
 
     def _repr_html_(self) -> str:
         return html_text(str(self))
@@ -150,7 +151,11 @@ def _basis(
     else:
         title = load().service(provider).title
         sentences.append(f"Price: list of {title} as of {offer.as_of}.")
-    if epochs == "auto":
+    if epochs == "auto" and provider == "local":
+        sentences.append(
+            "Epochs: a guess; the local server takes as many as its small model needs."
+        )
+    elif epochs == "auto":
         sentences.append(
             "Epochs: OpenAI's notebook rule, as the service does not publish how it chooses for 'auto'."
         )

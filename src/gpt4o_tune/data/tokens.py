@@ -11,7 +11,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpt4o_tune._display import html_text, plural
+from gpt4o_tune._display import html_text, paragraph, plural
 from gpt4o_tune.data._counting import RowCounter, RowTokens, text_counter
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class TokenReport:
         ]
         if self.over_limit:
             lines.append(f"  too long {self._too_long()}")
-        return "\n".join([*lines, f"  {self.basis}"])
+        return "\n".join([*lines, paragraph(self.basis, indent="  ")])
 
     def _too_long(self) -> str:
         over = self.over_limit
