@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gpt4o_tune.providers import ENVIRONMENT
 
@@ -13,6 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpt4o_tune import LocalServer
+
+# No property is judged by the clock of a busy machine; CI sees the same examples every time.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)
