@@ -47,9 +47,9 @@ class SparseVector:
 class Bag:
     """Turns the conversation before a reply into a sparse vector.
 
-    Features come in groups: word pieces and words of the latest messages, words of earlier ones and
-    of instructions. Each group is scaled to length 1, so that a long history does not drown the
-    latest message.
+    Features come in four groups: word pieces and words of the latest messages, words of earlier
+    ones and of instructions. Each group is scaled to length 1/2, so that a long history does not
+    drown the latest message and the whole is never longer than 1.
     """
 
     buckets: NDArray[np.int32]

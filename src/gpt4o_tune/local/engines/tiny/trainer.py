@@ -45,8 +45,8 @@ WARM_UP = 0.1
 """Share of the steps in which the learning rate rises from 0."""
 LAST_LEARNING_RATE = 0.1
 """Share of the learning rate that is left at the last step."""
-DROPOUT = 0.1
-AUTO_STEPS = 600
+DROPOUT = 0.2
+AUTO_STEPS = 800
 """Steps that `n_epochs="auto"` aims at; about what a few hundred rows need to be learnt."""
 AUTO_EPOCHS = (3, 40)
 AUTO_BATCH = (2, 32)
