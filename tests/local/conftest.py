@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import openai
 import pytest
+import tenacity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,11 +77,12 @@ class Desk:
         return self.until(job_id, {"succeeded", "failed", "cancelled"})
 
     def until(self, job_id: str, statuses: set[str]) -> FineTuningJob:
-        deadline = time.monotonic() + _DEADLINE_S
-        while (job := self.client.fine_tuning.jobs.retrieve(job_id)).status not in statuses:
-            assert time.monotonic() < deadline, f"{job_id} is still {job.status}"
-            time.sleep(0.02)
-        return job
+        look = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda job: job.status not in statuses),
+            wait=tenacity.wait_fixed(0.02),
+            stop=tenacity.stop_after_delay(_DEADLINE_S),
+        )
+        return look(self.client.fine_tuning.jobs.retrieve, job_id)
 
     def steps(self, job_id: str) -> list[dict[str, float]]:
         """The measurements of a job, oldest first."""
