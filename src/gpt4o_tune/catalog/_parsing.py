@@ -207,6 +207,7 @@ def _offer(table: Table, sources: Mapping[str, str]) -> Offer:
         vision=table.get("vision", bool, False),
         eligibility=table.get("eligibility", str),
         training_usd=table.price("training_usd"),
+        training_price_note=table.get("training_price_note", str),
         training_usd_per_hour=table.price("training_usd_per_hour"),
         hosting_usd_per_hour=table.price("hosting_usd_per_hour"),
         input_usd=table.price("input_usd"),

@@ -58,6 +58,8 @@ class Offer:
     """A sentence that says who may create jobs, or None where anyone may."""
     training_usd: float | None
     """Per 1M trained tokens (tokens in the file times epochs)."""
+    training_price_note: str | None
+    """A sentence on what the training price leaves out, such as dearer tiers; None where nothing."""
     training_usd_per_hour: float | None
     """Per hour of reinforcement training."""
     hosting_usd_per_hour: float | None

@@ -151,6 +151,7 @@ def _basis(
     else:
         title = load().service(provider).title
         sentences.append(f"Price: list of {title} as of {offer.as_of}.")
+        sentences += [offer.training_price_note] if offer.training_price_note else []
     if epochs == "auto" and provider == "local":
         sentences.append(
             "Epochs: a guess; the local server takes as many as its small model needs."
