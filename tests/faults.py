@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from types import TracebackType
 
-Fault = Literal["refuse", "drop before", "drop after", "500 after", "429", "cut body"]
+Fault = Literal[
+    "refuse", "drop before", "drop after", "500 after", "429", "cut body", "404", "answer"
+]
 """What happens to one request, and whether the server behind has acted on it by then."""
 
 
@@ -25,6 +27,8 @@ class Rule:
     path_end: str
     faults: list[Fault]
     retry_after: str | None = None
+    answer: bytes = b""
+    """What the fault `answer` says with status 200 in the server's place."""
 
 
 @dataclass
@@ -34,6 +38,8 @@ class FaultyProxy:
     target: str
     rules: list[Rule] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    """Of the same requests, in the same order as they were read."""
 
     @property
     def base_url(self) -> str:
@@ -80,12 +86,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.owner.bodies.append(body)
         fault, rule = self.owner.next_fault(self.command, self.path)
         if fault == "drop before":
             return self._drop()
         if fault in ("refuse", "429"):
             code = 429 if fault == "429" else 503
             return self._answer(code, b'{"error": {"message": "busy"}}', rule)
+        if fault == "404":
+            return self._answer(404, b'{"error": {"message": "not found yet"}}', rule)
+        if fault == "answer" and rule is not None:
+            return self._answer(200, rule.answer, rule)
         status, content, content_type = self._forward(body)
         if fault == "drop after":
             return self._drop()

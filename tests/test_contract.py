@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import gpt4o_tune
-from gpt4o_tune import CustomModel, FineTuneJob, errors
+from gpt4o_tune import CustomModel, FineTuneJob, RunRecord, errors
+from gpt4o_tune.jobs import WebhookEvent
 
 ROOMS = ("catalog", "data", "errors", "evaluation", "inference", "jobs", "local", "providers")
 HEAVY = ("openai", "pydantic", "tiktoken", "tenacity", "httpx", "numpy", "starlette", "uvicorn")
@@ -90,10 +91,10 @@ def test_every_module_imports_alone() -> None:
     subprocess.run([sys.executable, "-c", code, *reversed(names)], check=True)
 
 
-@pytest.mark.parametrize("noun", [FineTuneJob, CustomModel])
+@pytest.mark.parametrize("noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent])
 def test_twin_faces_have_one_signature(noun: type) -> None:
     """A verb and its asynchronous face take the same arguments."""
-    twins = [name for name in vars(noun) if name.endswith("_async") and not name.startswith("_")]
+    twins = [name for name in dir(noun) if name.endswith("_async") and not name.startswith("_")]
 
     assert twins
     for twin in twins:
@@ -108,6 +109,9 @@ def test_twin_faces_have_one_signature(noun: type) -> None:
         (FineTuneJob.create, ["train", "validation"]),
         (FineTuneJob.plan, ["train", "validation"]),
         (FineTuneJob.get, ["job_id"]),
+        (FineTuneJob.list, []),
+        (FineTuneJob.launch, ["plan"]),
+        (RunRecord.plan, ["self", "train", "validation"]),
         (FineTuneJob.wait, ["self"]),
         (CustomModel.__init__, ["self", "name"]),
         (CustomModel.ask, ["self", "text"]),
@@ -136,6 +140,7 @@ ERRORS = [
     errors.JobTimeoutError("late", job_id="ftjob-1"),
     errors.ProviderError("cannot"),
     errors.VocabularyError("damaged"),
+    errors.WebhookError("forged"),
     errors.MissingExtraError("The local server", extra="local"),
 ]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING
 
 import pytest
 
-from gpt4o_tune._drive import iterate, run, settle
+from gpt4o_tune._drive import iterate, run, settle, takes_arguments_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -91,3 +92,26 @@ def test_settle_awaits_what_is_awaitable() -> None:
         return await settle(value()), await settle("now")
 
     assert asyncio.run(both()) == ("late", "now")
+
+
+class Verb:
+    """A class whose asynchronous face takes the arguments of its blocking one."""
+
+    @classmethod
+    def make(cls, size: int, *, name: str = "verb") -> str:
+        return f"{name} of {size}"
+
+    @classmethod
+    @takes_arguments_of(make)
+    async def make_async(cls, *arguments: object, **options: object) -> str:
+        """As `make`, without blocking."""
+        return cls.make(*arguments, **options)  # type: ignore[arg-type]  # the decorator's promise
+
+
+def test_a_twin_takes_the_arguments_of_its_face() -> None:
+    """`inspect`, and so editors and documentation, see one signature; calls go through."""
+    blocking, suspending = inspect.signature(Verb.make), inspect.signature(Verb.make_async)
+
+    assert blocking.parameters == suspending.parameters
+    assert asyncio.run(Verb.make_async(3, name="test")) == Verb.make(3, name="test")
+    assert Verb.make_async.__doc__ == "As `make`, without blocking."

@@ -34,16 +34,26 @@ if TYPE_CHECKING:
         ProviderError,
         TuneError,
         VocabularyError,
+        WebhookError,
     )
     from gpt4o_tune.evaluation import Comparison, ExactMatch, JsonMatch, ValidJson
     from gpt4o_tune.inference import CustomModel
-    from gpt4o_tune.jobs import FineTuneJob, Hyperparameters, LaunchPlan, Metrics
+    from gpt4o_tune.jobs import (
+        EarlyStop,
+        FineTuneJob,
+        Hyperparameters,
+        LaunchPlan,
+        Metrics,
+        RunRecord,
+        WandbIntegration,
+    )
     from gpt4o_tune.local import LocalServer
-    from gpt4o_tune.providers import Profile, Provider
+    from gpt4o_tune.providers import AzureDeployments, Profile, Provider
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AzureDeployments",
     "BudgetError",
     "CatalogError",
     "CheckReport",
@@ -53,6 +63,7 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "DatasetNotFoundError",
+    "EarlyStop",
     "ExactMatch",
     "FineTuneJob",
     "Hyperparameters",
@@ -71,15 +82,19 @@ __all__ = [
     "Profile",
     "Provider",
     "ProviderError",
+    "RunRecord",
     "Split",
     "TokenReport",
     "TuneError",
     "ValidJson",
     "VocabularyError",
+    "WandbIntegration",
+    "WebhookError",
     "__version__",
 ]
 
 _HOME = {
+    "AzureDeployments": "providers",
     "BudgetError": "errors",
     "CatalogError": "errors",
     "CheckReport": "data",
@@ -89,6 +104,7 @@ _HOME = {
     "Dataset": "data",
     "DatasetError": "errors",
     "DatasetNotFoundError": "errors",
+    "EarlyStop": "jobs",
     "ExactMatch": "evaluation",
     "FineTuneJob": "jobs",
     "Hyperparameters": "jobs",
@@ -107,11 +123,14 @@ _HOME = {
     "Profile": "providers",
     "Provider": "providers",
     "ProviderError": "errors",
+    "RunRecord": "jobs",
     "Split": "data",
     "TokenReport": "data",
     "TuneError": "errors",
     "ValidJson": "evaluation",
     "VocabularyError": "errors",
+    "WandbIntegration": "jobs",
+    "WebhookError": "errors",
 }
 """The room that each name lives in."""
 

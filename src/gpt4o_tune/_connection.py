@@ -63,4 +63,5 @@ class Connection:
     organization: str | None = None
     project: str | None = None
     headers: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
     clock: Clock = dataclasses.field(default=SYSTEM_CLOCK, repr=False, compare=False)

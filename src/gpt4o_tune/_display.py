@@ -200,6 +200,9 @@ def _columns(
 class LiveLine(Protocol):
     """One line of progress that changes in place."""
 
+    is_seen: bool
+    """Whether it goes anywhere."""
+
     def show(self, text: str) -> None:
         """Replace the line."""
 
@@ -208,6 +211,8 @@ class LiveLine(Protocol):
 
 
 class _Silent:
+    is_seen = False
+
     def show(self, text: str) -> None:
         pass
 
@@ -216,6 +221,8 @@ class _Silent:
 
 
 class _TerminalLine:
+    is_seen = True
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown = 0
@@ -235,6 +242,8 @@ class _TerminalLine:
 
 
 class _NotebookLine:
+    is_seen = True
+
     def __init__(self, display: object) -> None:
         self._display = display
         self._handle: object = None

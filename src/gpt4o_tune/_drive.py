@@ -9,12 +9,14 @@ same coroutine.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 T = TypeVar("T")
+C = TypeVar("C")
+P = ParamSpec("P")
 
 _SUSPENDED = "core code suspended under the blocking face: it may await gateway methods only"
 
@@ -56,3 +58,21 @@ async def settle(value: T | Awaitable[T]) -> T:
     if inspect.isawaitable(value):
         return await cast("Awaitable[T]", value)
     return cast("T", value)
+
+
+def takes_arguments_of(
+    blocking: Callable[Concatenate[C, P], object],
+) -> Callable[[Callable[Concatenate[C, ...], T]], Callable[Concatenate[C, P], T]]:
+    """Give an asynchronous face the arguments of its blocking twin, for editors and `inspect` alike.
+
+    For a verb with so many arguments that a second list of them would only go stale.
+    """
+    # A class method is still wrapped while its class is being made.
+    arguments = inspect.signature(getattr(blocking, "__wrapped__", blocking))
+
+    def dress(face: Callable[Concatenate[C, ...], T]) -> Callable[Concatenate[C, P], T]:
+        returns = inspect.signature(face).return_annotation
+        vars(face)["__signature__"] = arguments.replace(return_annotation=returns)
+        return cast("Callable[Concatenate[C, P], T]", face)
+
+    return dress

@@ -8,8 +8,9 @@
     |- ModelRetiredError                            .model .date .replacement
     |- JobError                                     .job_id
     |  |- JobFailedError                            .code .param .job
-    |  |- JobCancelledError
+    |  |- JobCancelledError                         .reason .checkpoint
     |  `- JobTimeoutError (TimeoutError)
+    |- WebhookError (ValueError)                    a webhook that is not to be trusted
     |- ProviderError                                what the provider cannot do, and what to use instead
     |- VocabularyError                              a tokenizer's vocabulary is damaged or missing
     `- MissingExtraError (ImportError)              .extra .command
@@ -40,6 +41,7 @@ __all__ = [
     "ProviderError",
     "TuneError",
     "VocabularyError",
+    "WebhookError",
 ]
 
 
@@ -174,11 +176,32 @@ class JobFailedError(JobError):
 
 
 class JobCancelledError(JobError):
-    """The job was cancelled, here or elsewhere."""
+    """The job was cancelled, here or elsewhere.
+
+    Attributes:
+        reason: Why the wait cancelled it, or None where somebody else did.
+        checkpoint: The name of the best checkpoint, or None where the service lists none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        job_id: str,
+        reason: str | None = None,
+        checkpoint: str | None = None,
+    ) -> None:
+        super().__init__(message, job_id=job_id)
+        self.reason = reason
+        self.checkpoint = checkpoint
 
 
 class JobTimeoutError(JobError, TimeoutError):
     """The wait reached its deadline; the job itself goes on."""
+
+
+class WebhookError(TuneError, ValueError):
+    """The signature of a webhook does not match, or its body cannot be read; answer it with status 400."""
 
 
 class ProviderError(TuneError):

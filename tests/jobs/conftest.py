@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.conftest import VirtualClock
 
 EPOCHS = {"n_epochs": 3, "batch_size": 8}
+LONG = {"n_epochs": 12, "batch_size": 4}
+"""Some 170 steps: long enough to be disturbed."""
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from gpt4o_tune import (
     JobFailedError,
     JobTimeoutError,
 )
-from tests.jobs.conftest import EPOCHS
+from tests.jobs.conftest import EPOCHS, LONG
 from tests.rows import SYSTEM, routing_rows
 
 if TYPE_CHECKING:
@@ -227,3 +227,35 @@ def test_rows_with_errors_never_leave_the_machine(provider: Provider) -> None:
         FineTuneJob.create(broken, provider=provider)
 
     assert {problem.line for problem in caught.value.problems} == {13}
+
+
+def test_uploaded_files_can_be_given_a_life(server: LocalServer) -> None:
+    """The service deletes them after the seconds asked for; a senseless life is refused beforehand."""
+    rows = Dataset.from_records(routing_rows(23))
+    with pytest.raises(ValueError, match="files can expire after"):
+        FineTuneJob.plan(rows, provider=server.provider, file_expires_after=60)
+
+    job = FineTuneJob.create(
+        rows, provider=server.provider, hyperparameters=LONG, file_expires_after=86_400
+    )
+    job.cancel()
+
+    with openai.OpenAI(base_url=server.base_url, api_key=server.api_key) as client:
+        file = client.files.retrieve(job.raw.training_file)
+    assert file.expires_at == file.created_at + 86_400
+
+
+def test_an_upload_shows_its_progress_where_asked(
+    server: LocalServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line on the error stream, and none without a terminal."""
+    settings = {"provider": server.provider, "hyperparameters": LONG}
+    FineTuneJob.create(Dataset.from_records(routing_rows(24)), **settings).cancel()  # type: ignore[arg-type]  # as listed
+    assert capsys.readouterr() == ("", "")
+
+    rows = Dataset.from_records(routing_rows(25))
+    FineTuneJob.create(rows, progress=True, **settings).cancel()  # type: ignore[arg-type]  # as listed
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "uploading ━" in shown.err

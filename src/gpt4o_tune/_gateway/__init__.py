@@ -13,15 +13,19 @@ from gpt4o_tune._gateway.clients import (
     forget_asynchronous,
     forget_blocking,
 )
-from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError
-from gpt4o_tune._gateway.gateway import Gateway
+from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_repeatable
+from gpt4o_tune._gateway.gateway import READ_PATIENCE, Gateway
+from gpt4o_tune._gateway.signatures import signed_payload
 
 __all__ = [
     "CALL_ERRORS",
+    "READ_PATIENCE",
     "Gateway",
     "UnconfirmedError",
     "asynchronous",
     "blocking",
     "forget_asynchronous",
     "forget_blocking",
+    "is_repeatable",
+    "signed_payload",
 ]

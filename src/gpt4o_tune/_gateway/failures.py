@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import httpx2
 import openai
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping, Sequence
 
-__all__ = ["CALL_ERRORS", "UnconfirmedError", "advised", "doubt", "is_repeatable", "server_hint"]
+__all__ = [
+    "CALL_ERRORS",
+    "UnconfirmedError",
+    "UnreadableAnswerError",
+    "advised",
+    "doubt",
+    "is_repeatable",
+    "readable",
+    "server_hint",
+]
 
 CALL_ERRORS = (openai.OpenAIError,)
 """What a call may raise: passed through to users unchanged, except where one failure is an answer."""
@@ -24,12 +35,26 @@ class UnconfirmedError(Exception):
     Attributes:
         error: The client's error, to be raised where nothing better can be said.
         server_hint: Seconds to wait that the server asked for, or None.
+        may_have_taken_effect: False where the server refused for now, as with 429.
     """
 
-    def __init__(self, error: openai.APIError, *, server_hint: float | None) -> None:
+    def __init__(self, error: openai.APIError) -> None:
         super().__init__(str(error))
         self.error = error
-        self.server_hint = server_hint
+        self.server_hint = server_hint(error)
+        self.may_have_taken_effect = _may_have_taken_effect(error)
+
+
+class UnreadableAnswerError(openai.APIConnectionError):
+    """The answer came, but it is none to this call: cut off, empty, or a page of some proxy.
+
+    Its `request` tells the address only; the client has thrown the call away by then.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(
+            message="The answer could not be read.", request=httpx2.Request("GET", base_url)
+        )
 
 
 def is_repeatable(error: BaseException) -> bool:
@@ -58,8 +83,22 @@ def doubt() -> Generator[None]:
         yield
     except openai.APIError as error:
         if is_repeatable(error) or _may_have_taken_effect(error):
-            raise UnconfirmedError(error, server_hint=server_hint(error)) from error
+            raise UnconfirmedError(error) from error
         raise
+
+
+@contextlib.contextmanager
+def readable(base_url: str) -> Generator[None]:
+    """Turn what the client lets slip on a body that is no JSON into UnreadableAnswerError."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise UnreadableAnswerError(base_url) from error
+    except AttributeError as error:
+        # What openai 3.54 trips over when a page of a list is text.
+        if error.name != "_set_private_attributes":
+            raise
+        raise UnreadableAnswerError(base_url) from error
 
 
 def server_hint(error: BaseException | None) -> float | None:
@@ -86,17 +125,44 @@ def _seconds_until(http_date: str) -> float | None:
 
 @contextlib.contextmanager
 def advised(base_url: str) -> Generator[None]:
-    """Add to a client's error, which passes through unchanged, a note on what to do next."""
+    """Add to a client's error, which passes through unchanged, what it leaves out and what to do next."""
     try:
         yield
     except openai.OpenAIError as error:
-        advice = _advice(error, base_url)
-        if advice and advice not in getattr(error, "__notes__", ()):
-            error.add_note(advice)
+        for note in (_left_out(error), _advice(error, base_url)):
+            if note and note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
         raise
 
 
+def _left_out(error: openai.OpenAIError) -> str | None:
+    """Return the server's words where the client's message lacks them: FastAPI's `detail`, bare text."""
+    body: object = getattr(error, "body", None)
+    if isinstance(body, dict):
+        body = cast("Mapping[str, object]", body).get("detail")
+    if isinstance(body, list):
+        faults = cast("Sequence[object]", body)
+        body = "; ".join(_fault(fault) for fault in faults)
+    if not isinstance(body, str) or not body.strip() or body in str(error):
+        return None
+    return f"The server said: {body}"
+
+
+def _fault(fault: object) -> str:
+    """Write one entry of FastAPI's list of validation errors as `body.suffix: Field required`."""
+    if not isinstance(fault, dict):
+        return str(fault)
+    entry = cast("Mapping[str, object]", fault)
+    place = cast("Sequence[object]", entry.get("loc") or ())
+    return f"{'.'.join(map(str, place))}: {entry.get('msg')}"
+
+
 def _advice(error: openai.OpenAIError, base_url: str) -> str | None:
+    if isinstance(error, UnreadableAnswerError):
+        return (
+            f"{base_url} answers, but not as an OpenAI-compatible service does. Check that the address "
+            "ends in /v1 and that no proxy stands in between."
+        )
     if isinstance(error, openai.APITimeoutError):
         return f"{base_url} did not answer in time. Nothing was lost: run the same call again."
     if isinstance(error, openai.APIConnectionError):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+import contextlib
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import openai
 
 from gpt4o_tune._drive import run, settle
-from gpt4o_tune._gateway.failures import advised, doubt
+from gpt4o_tune._gateway.failures import (
+    UnreadableAnswerError,
+    advised,
+    doubt,
+    is_repeatable,
+    readable,
+)
+from gpt4o_tune._gateway.parallel import in_tasks, in_threads
 from gpt4o_tune._gateway.retrying import repeating
 
 if TYPE_CHECKING:
@@ -21,24 +27,29 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
-    from pathlib import Path
 
-    from openai.types import FileObject
+    from openai.types import FileObject, Model, Upload
     from openai.types.chat import ChatCompletion, ChatCompletionChunk
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
     from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
     from gpt4o_tune._connection import Clock
 
-__all__ = ["CONTROL_TIMEOUT", "Gateway"]
+__all__ = ["CONTROL_TIMEOUT", "READ_PATIENCE", "Gateway"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 CONTROL_TIMEOUT = 60.0
 """Seconds for one call that carries no file and asks for no generation."""
+SHORTEST_TIMEOUT = 5.0
+"""Seconds that a call gets even where a deadline is nearer, so that it can be answered at all."""
 TRANSFER_TIMEOUT = 600.0
 """Seconds for one upload, download or chat completion; the client's own default."""
+PART_TIMEOUT = 120.0
+"""Seconds for which the connection may stall while one part of a file is sent."""
+PART_PATIENCE = 600.0
+"""Seconds for which one part is repeated; the whole upload has an hour."""
 READ_PATIENCE = 30.0
 """Seconds for which one read is repeated before its error is passed on."""
 CHAT_PATIENCE = 120.0
@@ -73,23 +84,13 @@ class Gateway:
         *,
         at_once: int,
     ) -> list[Out]:
-        """Apply `verb` to every input, at most `at_once` at the same time; results keep the order."""
+        """Apply `verb` to every input, at most `at_once` at the same time; results keep the order.
+
+        The first failure ends the rest and is raised as it is.
+        """
         if self._blocking:
-
-            def finish(item: In) -> Out:
-                return run(verb(item))
-
-            with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="gpt4o-tune") as pool:
-                return list(pool.map(finish, inputs))
-        gate = asyncio.Semaphore(at_once)
-
-        async def guarded(item: In) -> Out:
-            async with gate:
-                return await verb(item)
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(guarded(item)) for item in inputs]
-        return [task.result() for task in tasks]
+            return in_threads(lambda item: run(verb(item)), inputs, at_once=at_once)
+        return await in_tasks(verb, inputs, at_once=at_once)
 
     async def read(
         self, call: Callable[[], Out | Awaitable[Out]], *, patience: float = READ_PATIENCE
@@ -97,36 +98,107 @@ class Gateway:
         """Make a call that changes nothing on the server, repeating it for `patience` seconds."""
 
         async def attempt() -> Out:
-            return await settle(call())
+            return await self._answer(call)
 
         with advised(self._base_url):
             return await repeating(self._clock, patience, self.sleep)(attempt)
 
-    async def upload_file(self, path: Path, *, filename: str) -> FileObject:
+    async def upload_file(
+        self, stream: BinaryIO, *, filename: str, expires_after: int | None
+    ) -> FileObject:
         """Send a training file once; `filename` must end in `.jsonl`.
+
+        Args:
+            stream: The bytes; they are sent as they are read.
+            filename: What the service calls the file.
+            expires_after: Seconds after which the service deletes it; None keeps it.
 
         Raises:
             UnconfirmedError: The call failed, and the file may be there all the same.
             openai.APIStatusError: The server has plainly refused.
         """
-        with path.open("rb") as stream, advised(self._base_url), doubt():
-            return await settle(
-                self._client.files.create(
-                    file=(filename, stream), purpose="fine-tune", timeout=TRANSFER_TIMEOUT
+        with doubt(), advised(self._base_url):
+            return await self._answer(
+                lambda: self._client.files.create(
+                    file=(filename, stream),
+                    purpose="fine-tune",
+                    expires_after=_lifetime(expires_after),
+                    timeout=TRANSFER_TIMEOUT,
                 )
             )
+
+    async def create_upload(
+        self, *, size: int, filename: str, expires_after: int | None
+    ) -> Upload | None:
+        """Open a chunked upload of a training file; None where the service has no such thing.
+
+        Repeated like a read: an upload that nobody completes expires by itself.
+        """
+        try:
+            return await self.read(
+                lambda: self._client.uploads.create(
+                    bytes=size,
+                    filename=filename,
+                    mime_type="text/jsonl",
+                    purpose="fine-tune",
+                    expires_after=_lifetime(expires_after),
+                )
+            )
+        except openai.NotFoundError:
+            return None
+
+    async def add_part(self, upload_id: str, open_part: Callable[[], BinaryIO]) -> str:
+        """Send a part of an upload and return its id.
+
+        Repeated like a read, with the stream opened anew: a part that no completion names is dropped.
+        """
+        part = await self.read(
+            lambda: self._client.uploads.parts.create(
+                upload_id, data=("part", open_part()), timeout=PART_TIMEOUT
+            ),
+            patience=PART_PATIENCE,
+        )
+        return part.id
+
+    async def complete_upload(
+        self, upload_id: str, *, part_ids: Sequence[str], md5: str
+    ) -> FileObject | None:
+        """Join the parts in that order into a file, once.
+
+        Raises:
+            UnconfirmedError: The call failed, and the file may be there all the same.
+            openai.APIStatusError: The server has plainly refused.
+        """
+        with doubt(), advised(self._base_url):
+            upload = await self._answer(
+                lambda: self._client.uploads.complete(
+                    upload_id, part_ids=list(part_ids), md5=md5, timeout=TRANSFER_TIMEOUT
+                )
+            )
+        return upload.file
+
+    async def cancel_upload(self, upload_id: str) -> None:
+        """Drop an upload with its parts; repeated like a read."""
+        await self.read(lambda: self._client.uploads.cancel(upload_id))
 
     async def retrieve_file(self, file_id: str) -> FileObject:
         return await self.read(lambda: self._client.files.retrieve(file_id))
 
     async def find_files(self, filename: str) -> list[FileObject]:
         """List the training files of that name, newest first."""
+        return [file for file in await self.list_files() if file.filename == filename]
+
+    async def list_files(self) -> list[FileObject]:
+        """List every training file, newest first."""
 
         async def pages() -> list[FileObject]:
-            page = await settle(self._client.files.list(purpose="fine-tune", limit=1000))
-            return [item for item in await self._rest(page) if item.filename == filename]
+            return await self._all(self._client.files.list(purpose="fine-tune", limit=1000))
 
         return await self.read(pages)
+
+    async def delete_file(self, file_id: str) -> None:
+        """Delete a file; one that is gone already is no failure, so the call is repeated like a read."""
+        await self._delete(lambda: self._client.files.delete(file_id))
 
     async def download(self, file_id: str) -> bytes:
         async def whole() -> bytes:
@@ -143,59 +215,129 @@ class Gateway:
             openai.APIStatusError: The server has plainly refused.
         """
         arguments = cast("dict[str, Any]", request)
-        with advised(self._base_url), doubt():
-            return await settle(self._client.fine_tuning.jobs.create(**arguments))
+        with doubt(), advised(self._base_url):
+            return await self._answer(lambda: self._client.fine_tuning.jobs.create(**arguments))
 
     async def retrieve_job(self, job_id: str, *, patience: float = READ_PATIENCE) -> FineTuningJob:
+        timeout = self._timeout(patience)
         return await self.read(
-            lambda: self._client.fine_tuning.jobs.retrieve(job_id), patience=patience
+            lambda: self._client.fine_tuning.jobs.retrieve(job_id, timeout=timeout()),
+            patience=patience,
         )
 
     async def find_jobs(
-        self, metadata: Mapping[str, str] | None, *, most: int
+        self, metadata: Mapping[str, str] | None, *, most: int, patience: float = READ_PATIENCE
     ) -> list[FineTuningJob]:
         """List up to `most` jobs, newest first, filtered by the server where it knows how."""
 
         async def pages() -> list[FineTuningJob]:
-            page = await settle(
+            jobs = await self._all(
                 self._client.fine_tuning.jobs.list(
                     limit=min(most, 100),
                     metadata=openai.omit if metadata is None else dict(metadata),
-                )
+                ),
+                enough=lambda jobs: len(jobs) >= most,
             )
-            return await self._rest(page, most=most)
+            return jobs[:most]
 
-        return await self.read(pages)
+        return await self.read(pages, patience=patience)
 
-    async def cancel_job(self, job_id: str) -> FineTuningJob:
+    async def cancel_job(
+        self,
+        job_id: str,
+        *,
+        fields: Sequence[tuple[str, str]] = (),
+        patience: float = READ_PATIENCE,
+    ) -> FineTuningJob:
         """Cancel a job. Cancelling twice changes nothing, so the call is repeated like a read."""
-        return await self.read(lambda: self._client.fine_tuning.jobs.cancel(job_id))
+        timeout = self._timeout(patience)
+        body = dict(fields) or None
+        try:
+            return await self.read(
+                lambda: self._client.fine_tuning.jobs.cancel(
+                    job_id, extra_body=body, timeout=timeout()
+                ),
+                patience=patience,
+            )
+        except (openai.BadRequestError, openai.ConflictError):
+            # The answer to the first of two requests can be lost, and the second one is refused then.
+            job = await self.retrieve_job(job_id)
+            if not str(job.status).lower().startswith("cancel"):
+                raise
+            return job
+
+    async def pause_job(self, job_id: str) -> FineTuningJob:
+        """Ask a job to pause; repeated like a read, since a job that pauses twice is paused once."""
+        return await self.read(lambda: self._client.fine_tuning.jobs.pause(job_id))
+
+    async def resume_job(self, job_id: str) -> FineTuningJob:
+        """Ask a job to go on; repeated like a read, as `pause_job`."""
+        return await self.read(lambda: self._client.fine_tuning.jobs.resume(job_id))
 
     async def list_events(
         self, job_id: str, *, known: frozenset[str] = frozenset(), patience: float = READ_PATIENCE
     ) -> list[FineTuningJobEvent]:
-        """List a job's events, newest first, back to the first one whose id is in `known`."""
+        """List a job's events, newest first, leaving out those whose id is in `known`."""
+        timeout = self._timeout(patience)
 
         async def pages() -> list[FineTuningJobEvent]:
-            page = await settle(self._client.fine_tuning.jobs.list_events(job_id, limit=100))
-            fresh: list[FineTuningJobEvent] = []
-            while True:
-                for event in page.data:
-                    if event.id in known:
-                        return fresh
-                    fresh.append(event)
-                if not page.has_next_page():
-                    return fresh
-                page = await settle(page.get_next_page())
+            events = await self._all(
+                self._client.fine_tuning.jobs.list_events(job_id, limit=100, timeout=timeout()),
+                # Not at the first known one: a server may mix up the order of neighbours.
+                enough=lambda events: events[-1].id in known,
+            )
+            return [event for event in events if event.id not in known]
 
         return await self.read(pages, patience=patience)
 
-    async def list_checkpoints(self, job_id: str) -> list[FineTuningJobCheckpoint]:
+    async def list_checkpoints(
+        self, job_id: str, *, patience: float = READ_PATIENCE
+    ) -> list[FineTuningJobCheckpoint]:
+        timeout = self._timeout(patience)
+
         async def pages() -> list[FineTuningJobCheckpoint]:
             checkpoints = self._client.fine_tuning.jobs.checkpoints
-            return await self._rest(await settle(checkpoints.list(job_id, limit=100)))
+            return await self._all(checkpoints.list(job_id, limit=100, timeout=timeout()))
+
+        return await self.read(pages, patience=patience)
+
+    async def find_model(self, name: str) -> Model | None:
+        """Look a model up; None where the service does not know it or does not tell."""
+        try:
+            return await self.read(lambda: self._client.models.retrieve(name))
+        except openai.APIStatusError as error:
+            if is_repeatable(error):
+                raise
+            return None
+
+    async def list_models(self) -> list[Model]:
+        async def pages() -> list[Model]:
+            return await self._all(self._client.models.list())
 
         return await self.read(pages)
+
+    async def delete_model(self, name: str) -> None:
+        """Delete a fine-tuned model; one that is gone already is no failure."""
+        await self._delete(lambda: self._client.models.delete(name))
+
+    async def answers(self, model: str, *, patience: float) -> bool:
+        """Ask a model for one token; False where the service does not find it, or does not answer.
+
+        Any other refusal comes from a service that has found the model, and counts as an answer.
+        """
+        question = [{"role": "user", "content": "ready?"}]
+        # Newer models refuse `max_tokens`; every chat model takes this name.
+        request = {"model": model, "messages": question, "max_completion_tokens": 1}
+        timeout = self._timeout(patience)
+        try:
+            await self.read(
+                lambda: self._completion({**request, "timeout": timeout()}), patience=patience
+            )
+        except (openai.NotFoundError, openai.APIConnectionError):
+            return False
+        except openai.APIError:
+            return True
+        return True
 
     async def chat(self, request: Mapping[str, object]) -> ChatCompletion:
         """Ask for one completion; repeated like a read, since a lost answer costs a fraction of a cent."""
@@ -223,13 +365,40 @@ class Gateway:
         create: Any = self._client.chat.completions.create
         return create(**arguments)
 
-    async def _rest(self, page: Any, *, most: int | None = None) -> list[Any]:
-        items = list(page.data)
-        while page.has_next_page() and (most is None or len(items) < most):
-            page = await settle(page.get_next_page())
-            items.extend(page.data)
-        return items if most is None else items[:most]
+    async def _delete(self, call: Callable[[], object]) -> None:
+        with contextlib.suppress(openai.NotFoundError):
+            await self.read(call)
 
-    async def close(self) -> None:
-        """Close the client's connections."""
-        await settle(cast("Awaitable[None] | None", self._client.close()))
+    async def _answer(self, call: Callable[[], Out | Awaitable[Out]]) -> Out:
+        """Make one call and refuse an answer that is none, which the client would pass on."""
+        with readable(self._base_url):
+            answer = await settle(call())
+        # The client returns a body that is no JSON as text, and `null` or `{}` as an empty object.
+        if answer is None or isinstance(answer, str) or getattr(answer, "id", "") is None:
+            raise UnreadableAnswerError(self._base_url)
+        return answer
+
+    async def _all(
+        self, first: Any, *, enough: Callable[[Sequence[Any]], bool] = lambda items: False
+    ) -> list[Any]:
+        """Collect the items of all pages, each once, up to the page with which there are enough."""
+        page, items, seen = await settle(first), list[Any](), set[str]()
+        while True:
+            # A page may be null where there is nothing, and the first one again where a server
+            # does not know paging: then there is nothing new on it.
+            fresh = [item for item in page.data or () if item.id not in seen]
+            items += fresh
+            seen.update(item.id for item in fresh)
+            if not fresh or enough(items) or not page.has_next_page():
+                return items
+            page = await settle(page.get_next_page())
+
+    def _timeout(self, patience: float) -> Callable[[], float]:
+        """Return what tells how long each call may take, so that none outlasts the patience by much."""
+        end = self.now() + patience
+        return lambda: min(CONTROL_TIMEOUT, max(SHORTEST_TIMEOUT, end - self.now()))
+
+
+def _lifetime(seconds: int | None) -> Any:
+    """Write the life of a file as files and uploads both take it."""
+    return openai.omit if seconds is None else {"anchor": "created_at", "seconds": seconds}

@@ -27,32 +27,42 @@ def repeating(
     clock: Clock, patience: float, sleep: Callable[[float], Awaitable[None]]
 ) -> tenacity.AsyncRetrying:
     """Return a controller that repeats a call until it answers or `patience` seconds are spent."""
+    bounds = _Patience(clock, patience)
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(is_repeatable),
-        wait=_delay,
-        stop=_OutOfPatience(clock, patience),
+        wait=bounds.delay,
+        stop=bounds.is_spent,
         sleep=sleep,
         before_sleep=_log_repeat,
         reraise=True,
     )
 
 
-class _OutOfPatience(tenacity.stop.stop_base):
-    """Stops when the next attempt would start after the patience is spent, on the gateway's clock."""
+class _Patience:
+    """How long to wait before the next attempt, and when there is none, on the gateway's clock."""
 
     def __init__(self, clock: Clock, patience: float) -> None:
         self._clock = clock
         self._end = clock.now() + patience
 
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        return self._clock.now() + retry_state.upcoming_sleep > self._end
+    def delay(self, state: tenacity.RetryCallState) -> float:
+        """Return seconds: the server's hint where it is longer than our own backoff."""
+        backoff = _backoff(state.attempt_number)
+        hint = server_hint(_error_of(state))
+        # A hint of 0 must not become a busy loop, and the last attempt of our own falls on the end.
+        return max(hint, backoff) if hint else min(backoff, self._left())
+
+    def is_spent(self, state: tenacity.RetryCallState) -> bool:
+        """Say whether the next attempt would start after the end."""
+        return self._left() <= 0 or state.upcoming_sleep > self._left()
+
+    def _left(self) -> float:
+        return max(0.0, self._end - self._clock.now())
 
 
-def _delay(state: tenacity.RetryCallState) -> float:
-    hint = server_hint(_error_of(state))
-    if hint is not None:
-        return hint
-    full = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (state.attempt_number - 1))
+def _backoff(attempt: int) -> float:
+    # The exponent is bounded since attempts are not.
+    full = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt - 1, 16))
     return random.uniform(full / 2, full)  # noqa: S311  # jitter is no secret
 
 

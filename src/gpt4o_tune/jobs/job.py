@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from gpt4o_tune._display import html_text
-from gpt4o_tune._drive import run
+from gpt4o_tune._drive import run, takes_arguments_of
+from gpt4o_tune._gateway import READ_PATIENCE
 from gpt4o_tune.catalog import DEFAULT_MODEL
-from gpt4o_tune.errors import JobCancelledError, JobFailedError
-from gpt4o_tune.inference import CustomModel
-from gpt4o_tune.jobs.checkpoints import Checkpoint, rank, read_checkpoint
-from gpt4o_tune.jobs.events import Event, in_order
-from gpt4o_tune.jobs.metrics import Metrics, combine, from_events, from_result_file
-from gpt4o_tune.jobs.plan import SYSTEM_KEY, IfExists, LaunchPlan, make_plan
-from gpt4o_tune.jobs.states import is_final, state_of, succeeded
+from gpt4o_tune.jobs import pausing
+from gpt4o_tune.jobs.launch import launch
+from gpt4o_tune.jobs.outcome import model_of
+from gpt4o_tune.jobs.plan import IfExists, LaunchPlan, make_plan
+from gpt4o_tune.jobs.readiness import READY_TIMEOUT, await_ready
+from gpt4o_tune.jobs.recording import begin, completed
+from gpt4o_tune.jobs.seen import SeenJob
+from gpt4o_tune.jobs.stopping import Stopping
+from gpt4o_tune.jobs.waiting import await_end, check_knobs
 from gpt4o_tune.providers import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from openai.types.fine_tuning import FineTuningJob as RawJob
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
     from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data import Dataset
+    from gpt4o_tune.inference import CustomModel
+    from gpt4o_tune.jobs.events import Event
     from gpt4o_tune.jobs.hyperparameters import Hyperparameters
+    from gpt4o_tune.jobs.integrations import WandbIntegration
+    from gpt4o_tune.jobs.stopping import StopRule
 
 __all__ = ["FineTuneJob"]
 
 
-class FineTuneJob:
+class FineTuneJob(SeenJob):
     """A fine-tuning job at a provider. Make one with `create`, or take hold of one with `get`.
 
     The server is the memory: a job is rebuilt from its id alone, in any process. Properties tell what
@@ -43,16 +47,6 @@ class FineTuneJob:
         >>> print(job.metrics())
     """
 
-    def __init__(self, raw: RawJob, *, provider: Provider) -> None:
-        """Wrap a job as the client gave it; `create` and `get` do this for you."""
-        self.provider = provider
-        """Where the job runs."""
-        self.raw = raw
-        """The job as last seen, with every field that the service sent."""
-        self.adopted = False
-        """Whether `create` found this job already there instead of starting it."""
-        self._training: Dataset | None = None
-
     @classmethod
     def plan(
         cls,
@@ -63,8 +57,12 @@ class FineTuneJob:
         provider: Provider | None = None,
         method: Method = "supervised",
         hyperparameters: Mapping[str, object] | Hyperparameters | None = None,
+        grader: Mapping[str, object] | None = None,
         suffix: str | None = None,
         seed: int | None = None,
+        integrations: Sequence[WandbIntegration] = (),
+        metadata: Mapping[str, str] | None = None,
+        file_expires_after: int | None = None,
         budget_usd: float | None = None,
         margin_days: int = 30,
     ) -> LaunchPlan:
@@ -76,8 +74,12 @@ class FineTuneJob:
             provider=provider or Provider.from_environment(),
             method=method,
             hyperparameters=hyperparameters,
+            grader=grader,
             suffix=suffix,
             seed=seed,
+            integrations=integrations,
+            metadata=metadata,
+            file_expires_after=file_expires_after,
             budget_usd=budget_usd,
             margin_days=margin_days,
         )
@@ -92,11 +94,17 @@ class FineTuneJob:
         provider: Provider | None = None,
         method: Method = "supervised",
         hyperparameters: Mapping[str, object] | Hyperparameters | None = None,
+        grader: Mapping[str, object] | None = None,
         suffix: str | None = None,
         seed: int | None = None,
+        integrations: Sequence[WandbIntegration] = (),
+        metadata: Mapping[str, str] | None = None,
+        file_expires_after: int | None = None,
         budget_usd: float | None = None,
         margin_days: int = 30,
         if_exists: IfExists = "adopt",
+        record: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
     ) -> Self:
         """Check everything, upload what is missing, and start one job; never two.
 
@@ -107,12 +115,21 @@ class FineTuneJob:
             provider: Where to train; read from the environment where none is given.
             method: `supervised`, `dpo` or `reinforcement`.
             hyperparameters: What is not left to the service.
+            grader: What rewards an answer, as the API takes it; `reinforcement` only.
             suffix: A word that becomes part of the model's name.
             seed: Makes the run repeatable as far as the service can.
+            integrations: Where the service reports the run to.
+            metadata: Pairs of your own that the job keeps, and that `list` can choose by.
+            file_expires_after: Seconds after which the service deletes the files that are uploaded
+                for this job; None keeps them.
             budget_usd: Ceiling in US dollars; a higher estimate stops the launch.
             margin_days: Refuse a model whose fine-tunes are switched off sooner than this.
             if_exists: What to do about a job with the same data and settings that runs or has
                 succeeded: take it, start another, or raise.
+            record: A `.json` file, or a folder for one, in which the run is written down before
+                anything is sent, after the create, and after `wait`.
+            progress: Of the upload. False is silent, True always writes, None writes only to a
+                terminal or notebook.
 
         Raises:
             DatasetError: A row has an error, or the service rejected a file.
@@ -120,7 +137,7 @@ class FineTuneJob:
             ModelRetiredError: The model's end at this provider has come or is near.
             ProviderError: This provider cannot do it, or no provider is known.
             JobError: An equal job exists and `if_exists` is `"error"`.
-            ValueError: A setting lies outside its range.
+            ValueError: A setting lies outside its range, or `record` holds another run.
             openai.APIError: The service refused, or stayed out of reach.
         """
         plan = cls.plan(
@@ -130,130 +147,113 @@ class FineTuneJob:
             provider=provider,
             method=method,
             hyperparameters=hyperparameters,
+            grader=grader,
             suffix=suffix,
             seed=seed,
+            integrations=integrations,
+            metadata=metadata,
+            file_expires_after=file_expires_after,
             budget_usd=budget_usd,
             margin_days=margin_days,
         )
-        return cls.launch(plan, if_exists=if_exists)
+        return cls.launch(plan, if_exists=if_exists, record=record, progress=progress)
 
     @classmethod
+    @takes_arguments_of(create)
     async def create_async(
         cls,
-        train: Dataset,
-        validation: Dataset | None = None,
-        *,
-        model: str = DEFAULT_MODEL,
-        provider: Provider | None = None,
-        method: Method = "supervised",
-        hyperparameters: Mapping[str, object] | Hyperparameters | None = None,
-        suffix: str | None = None,
-        seed: int | None = None,
-        budget_usd: float | None = None,
-        margin_days: int = 30,
+        *arguments: Any,
         if_exists: IfExists = "adopt",
+        record: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+        **settings: Any,
     ) -> Self:
-        """As `create`, without blocking on the network."""
-        plan = cls.plan(
-            train,
-            validation,
-            model=model,
-            provider=provider,
-            method=method,
-            hyperparameters=hyperparameters,
-            suffix=suffix,
-            seed=seed,
-            budget_usd=budget_usd,
-            margin_days=margin_days,
-        )
-        return await cls.launch_async(plan, if_exists=if_exists)
+        """As `create`, with the same arguments and without blocking on the network."""
+        plan = cls.plan(*arguments, **settings)
+        return await cls.launch_async(plan, if_exists=if_exists, record=record, progress=progress)
 
     @classmethod
-    def launch(cls, plan: LaunchPlan, *, if_exists: IfExists = "adopt") -> Self:
-        """Start the job of a plan, or adopt an equal one. Errors as for `create`."""
-        return run(cls._launch(plan.provider.blocking(), plan, if_exists))
+    def launch(
+        cls,
+        plan: LaunchPlan,
+        *,
+        if_exists: IfExists = "adopt",
+        record: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+    ) -> Self:
+        """Start the job of a plan, or adopt an equal one. Arguments and errors as for `create`."""
+        return run(cls._launch(plan.provider.blocking(), plan, if_exists, record, progress))
 
     @classmethod
-    async def launch_async(cls, plan: LaunchPlan, *, if_exists: IfExists = "adopt") -> Self:
+    async def launch_async(
+        cls,
+        plan: LaunchPlan,
+        *,
+        if_exists: IfExists = "adopt",
+        record: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+    ) -> Self:
         """As `launch`, without blocking."""
-        return await cls._launch(plan.provider.asynchronous(), plan, if_exists)
+        return await cls._launch(plan.provider.asynchronous(), plan, if_exists, record, progress)
 
     @classmethod
-    async def _launch(cls, gateway: Gateway, plan: LaunchPlan, if_exists: IfExists) -> Self:
-        from gpt4o_tune.jobs.launch import launch
-
-        launched = await launch(gateway, plan, if_exists=if_exists)
-        job = cls(launched.job, provider=plan.provider)
+    async def _launch(
+        cls,
+        gateway: Gateway,
+        plan: LaunchPlan,
+        if_exists: IfExists,
+        target: str | os.PathLike[str] | None,
+        progress: bool | None,
+    ) -> Self:
+        begun = begin(target, plan, if_exists=if_exists)
+        launched = await launch(gateway, begun.plan, if_exists=begun.if_exists, progress=progress)
+        job = cls(launched.job, provider=plan.provider, plan=plan)
         job.adopted = launched.adopted
-        job._training = plan.training
+        if begun.record is not None:
+            job.record = begun.record.seen(launched.job, adopted=launched.adopted)
         return job
 
-    @classmethod
-    def get(cls, job_id: str, *, provider: Provider | None = None) -> Self:
-        """Take hold of a job by its id, in any process.
+    def cancel(self) -> Self:
+        """Stop the job and return it. What was trained until then may be billed."""
+        fields = self.provider.profile.cancel_fields
+        return self._seen(run(self.provider.blocking().cancel_job(self.id, fields=fields)))
+
+    async def cancel_async(self) -> Self:
+        """As `cancel`, without blocking."""
+        fields = self.provider.profile.cancel_fields
+        return self._seen(await self.provider.asynchronous().cancel_job(self.id, fields=fields))
+
+    def pause(self) -> Self:
+        """Halt the job, keep what it has learnt, and return it; `resume` goes on from there.
+
+        Services pause at a point of their own choosing: the state may be `pausing` for a while.
 
         Raises:
-            openai.NotFoundError: This provider (with this key) has no such job.
+            ProviderError: The provider cannot pause jobs.
+            openai.BadRequestError: The job is not running.
         """
-        place = provider or Provider.from_environment()
-        return run(cls._get(place.blocking(), job_id, place))
+        profile = self.provider.profile
+        return self._seen(run(pausing.pause(self.provider.blocking(), self.id, profile)))
 
-    @classmethod
-    async def get_async(cls, job_id: str, *, provider: Provider | None = None) -> Self:
-        """As `get`, without blocking."""
-        place = provider or Provider.from_environment()
-        return await cls._get(place.asynchronous(), job_id, place)
+    async def pause_async(self) -> Self:
+        """As `pause`, without blocking."""
+        profile = self.provider.profile
+        return self._seen(await pausing.pause(self.provider.asynchronous(), self.id, profile))
 
-    @classmethod
-    async def _get(cls, gateway: Gateway, job_id: str, provider: Provider) -> Self:
-        return cls(await gateway.retrieve_job(job_id), provider=provider)
+    def resume(self) -> Self:
+        """Let a paused job go on, and return it.
 
-    @property
-    def id(self) -> str:
-        """The provider's id of the job."""
-        return self.raw.id
+        Raises:
+            ProviderError: The provider cannot pause jobs.
+            openai.BadRequestError: The job is not paused.
+        """
+        profile = self.provider.profile
+        return self._seen(run(pausing.resume(self.provider.blocking(), self.id, profile)))
 
-    @property
-    def status(self) -> str:
-        """The state as last seen; an open set, of which succeeded, failed and cancelled are final."""
-        return state_of(self.raw)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the job will not change any more."""
-        return is_final(self.raw)
-
-    @property
-    def model(self) -> str:
-        """The base model."""
-        return self.raw.model
-
-    @property
-    def fine_tuned_model(self) -> str | None:
-        """The name of the model that came out, once the job has succeeded."""
-        return self.raw.fine_tuned_model or None
-
-    @property
-    def trained_tokens(self) -> int | None:
-        """The tokens that the service bills, once the job has ended."""
-        return self.raw.trained_tokens
-
-    @property
-    def created_at(self) -> dt.datetime:
-        """When the job was created, by the server's clock, in UTC."""
-        return dt.datetime.fromtimestamp(float(self.raw.created_at or 0), dt.UTC)
-
-    def refresh(self) -> Self:
-        """Look at the job again and return it."""
-        return run(self._refresh(self.provider.blocking()))
-
-    async def refresh_async(self) -> Self:
-        """As `refresh`, without blocking."""
-        return await self._refresh(self.provider.asynchronous())
-
-    async def _refresh(self, gateway: Gateway) -> Self:
-        self.raw = await gateway.retrieve_job(self.id)
-        return self
+    async def resume_async(self) -> Self:
+        """As `resume`, without blocking."""
+        profile = self.provider.profile
+        return self._seen(await pausing.resume(self.provider.asynchronous(), self.id, profile))
 
     def wait(
         self,
@@ -262,6 +262,8 @@ class FineTuneJob:
         poll_interval: float | None = None,
         on_event: Callable[[Event], None] | None = None,
         progress: bool | None = None,
+        early_stop: StopRule | None = None,
+        ready_timeout: float = READY_TIMEOUT,
     ) -> CustomModel:
         """Wait until the job has ended and return its model.
 
@@ -272,15 +274,24 @@ class FineTuneJob:
             poll_interval: Seconds between two looks; None adapts, from half a second to twenty.
             on_event: Called with every event, once and oldest first.
             progress: False is silent, True always writes, None writes only to a terminal or notebook.
+            early_stop: A rule, such as `EarlyStop()`, that cancels the job when its metrics say so.
+            ready_timeout: Seconds for which a new model that its service does not find yet is asked
+                again, one token a time; 0 asks for nothing. Only where `Profile.answers_late`.
 
         Raises:
             JobFailedError: The job failed; the error carries the service's reason.
-            JobCancelledError: The job was cancelled.
+            JobCancelledError: The job was cancelled, by `early_stop` or by somebody else.
             JobTimeoutError: The deadline passed; the job goes on.
+            ProviderError: `early_stop` needs events, and the provider lists none.
             ValueError: A time makes no sense.
             openai.APIError: The service refused, or stayed out of reach for an hour.
         """
-        return run(self._wait(self.provider.blocking(), timeout, poll_interval, on_event, progress))
+        gateway = self.provider.blocking()
+        return run(
+            self._wait(
+                gateway, timeout, poll_interval, on_event, progress, early_stop, ready_timeout
+            )
+        )
 
     async def wait_async(
         self,
@@ -289,10 +300,13 @@ class FineTuneJob:
         poll_interval: float | None = None,
         on_event: Callable[[Event], None] | None = None,
         progress: bool | None = None,
+        early_stop: StopRule | None = None,
+        ready_timeout: float = READY_TIMEOUT,
     ) -> CustomModel:
         """As `wait`, without blocking."""
+        gateway = self.provider.asynchronous()
         return await self._wait(
-            self.provider.asynchronous(), timeout, poll_interval, on_event, progress
+            gateway, timeout, poll_interval, on_event, progress, early_stop, ready_timeout
         )
 
     async def _wait(
@@ -302,101 +316,31 @@ class FineTuneJob:
         poll_interval: float | None,
         on_event: Callable[[Event], None] | None,
         progress: bool | None,
+        early_stop: StopRule | None,
+        ready_timeout: float,
     ) -> CustomModel:
-        from gpt4o_tune.jobs.waiting import await_end, check_knobs
-
-        check_knobs(timeout, poll_interval)
+        check_knobs(timeout, poll_interval, ready_timeout)
+        profile = self.provider.profile
+        stopping = None if early_stop is None else Stopping(early_stop, profile=profile)
+        end = float("inf") if timeout is None else gateway.now() + timeout
         self.raw = await await_end(
             gateway,
             self.id,
             timeout=timeout,
             poll_interval=poll_interval,
-            lists_events=self.provider.profile.lists_events,
+            lists_events=profile.lists_events,
             on_event=on_event,
             progress=progress,
+            stopping=stopping,
         )
-        return self._result()
-
-    def _result(self) -> CustomModel:
-        if succeeded(self.raw) and self.fine_tuned_model:
-            return CustomModel(
-                self.fine_tuned_model,
-                provider=self.provider,
-                system=(self.raw.metadata or {}).get(SYSTEM_KEY),
-                trained_on=self._training,
+        patience = max(0.0, min(READ_PATIENCE, end - gateway.now()))
+        if self.record is not None:
+            self.record = await completed(
+                self.record, gateway, self.raw, provider=self.provider, patience=patience
             )
-        if self.status == "cancelled":
-            raise JobCancelledError(
-                f"job {self.id!r} was cancelled. Launch it again with FineTuneJob.create: a cancelled "
-                "job is not adopted",
-                job_id=self.id,
-            )
-        # Some services send `error: {}` with every job, so only a filled one says anything.
-        error = self.raw.error
-        reason = (error.message if error else None) or "the service gave no reason"
-        raise JobFailedError(
-            f"job {self.id!r} failed: {reason}",
-            job_id=self.id,
-            code=error.code if error else None,
-            param=error.param if error else None,
-            job=self.raw,
-        )
-
-    def events(self) -> list[Event]:
-        """Return everything that happened so far, oldest first, each event once."""
-        return run(self._events(self.provider.blocking()))
-
-    async def events_async(self) -> list[Event]:
-        """As `events`, without blocking."""
-        return await self._events(self.provider.asynchronous())
-
-    async def _events(self, gateway: Gateway) -> list[Event]:
-        if not self.provider.profile.lists_events:
-            return []
-        return in_order(await gateway.list_events(self.id))
-
-    def metrics(self) -> Metrics:
-        """Return losses and accuracies per step: live from events, at the end from the result file."""
-        return run(self._metrics(self.provider.blocking()))
-
-    async def metrics_async(self) -> Metrics:
-        """As `metrics`, without blocking."""
-        return await self._metrics(self.provider.asynchronous())
-
-    async def _metrics(self, gateway: Gateway) -> Metrics:
-        measured = from_events(await self._events(gateway))
-        for file_id in self.raw.result_files or []:
-            measured = combine(measured, from_result_file(await gateway.download(file_id)))
-        return measured
-
-    def checkpoints(self) -> list[Checkpoint]:
-        """Return the models saved on the way, best first by validation loss."""
-        return run(self._checkpoints(self.provider.blocking()))
-
-    async def checkpoints_async(self) -> list[Checkpoint]:
-        """As `checkpoints`, without blocking."""
-        return await self._checkpoints(self.provider.asynchronous())
-
-    async def _checkpoints(self, gateway: Gateway) -> list[Checkpoint]:
-        if not self.provider.profile.lists_checkpoints:
-            return []
-        return rank([read_checkpoint(raw) for raw in await gateway.list_checkpoints(self.id)])
-
-    def cancel(self) -> Self:
-        """Stop the job and return it. What was trained until then may be billed."""
-        return run(self._cancel(self.provider.blocking()))
-
-    async def cancel_async(self) -> Self:
-        """As `cancel`, without blocking."""
-        return await self._cancel(self.provider.asynchronous())
-
-    async def _cancel(self, gateway: Gateway) -> Self:
-        self.raw = await gateway.cancel_job(self.id)
-        return self
-
-    def __repr__(self) -> str:
-        model = f", fine_tuned_model={self.fine_tuned_model!r}" if self.fine_tuned_model else ""
-        return f"FineTuneJob({self.id!r}, status={self.status!r}, model={self.model!r}{model})"
-
-    def _repr_html_(self) -> str:
-        return html_text(repr(self))
+        if stopping is not None:
+            await stopping.conclude(gateway, self.raw, patience=patience)
+        model = model_of(self.raw, provider=self.provider, trained_on=self._training)
+        if profile.answers_late and (patience := min(ready_timeout, end - gateway.now())) > 0:
+            await await_ready(gateway, model.name, timeout=patience)
+        return model

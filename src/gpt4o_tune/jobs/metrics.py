@@ -1,19 +1,27 @@
-"""The numbers of a training run: losses and accuracies per step, and what they say."""
+"""The numbers of a training run: losses and accuracies per step, and what they say.
+
+What optional packages return is typed `Any`: a type checker sees them only where they are installed.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import contextlib
 import csv
 import dataclasses
-import io
-from typing import TYPE_CHECKING
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gpt4o_tune._display import chart, html_text, plural
+from gpt4o_tune._extras import import_extra
+from gpt4o_tune.jobs.curves import Curve, Panel, figure, svg
 from gpt4o_tune.jobs.diagnosis import Diagnosis, diagnose
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Mapping
 
     from gpt4o_tune.jobs.events import Event
@@ -53,20 +61,19 @@ class MetricRow:
     """On all validation rows; measured at the end of an epoch."""
     full_valid_accuracy: float | None = None
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Curve:
-    title: str
-    mark: str
-    points: tuple[tuple[float, float], ...]
+    def numbers(self) -> dict[str, float]:
+        """Return what was measured, by name, without the step."""
+        named = dataclasses.asdict(self)
+        del named["step"]
+        return {name: float(value) for name, value in named.items() if value is not None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Metrics:
     """All rows of a run, in the order of their steps.
 
-    Iterate it for `MetricRow` values, print it for the curves, or pass `to_records()` to a
-    dataframe's constructor.
+    Iterate it for `MetricRow` values, print it for the curves, or take it elsewhere with `to_pandas`,
+    `to_polars`, `to_csv` or `to_records`.
     """
 
     rows: tuple[MetricRow, ...]
@@ -79,63 +86,114 @@ class Metrics:
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What the curves say: overfitting, divergence, underfitting, or nothing alarming."""
+        """What the curves say: overfitting, divergence, underfitting, plateau, or nothing alarming."""
         return diagnose(self.rows)
 
     def to_records(self) -> list[dict[str, int | float | None]]:
         """Return one dictionary per step."""
         return [dataclasses.asdict(row) for row in self.rows]
 
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write one line per step under a header, blank where nothing was measured; return the path."""
+        target = Path(path)
+        with target.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.to_records())
+        return target
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame, one row per step, NaN where nothing was measured.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        library = import_extra("pandas", extra="pandas", feature="Metrics as a pandas DataFrame")
+        frame = library.DataFrame.from_records(self.to_records(), columns=_COLUMNS)
+        return frame.astype(dict.fromkeys(_COLUMNS, "float64") | {"step": "int64"})
+
+    def to_polars(self) -> Any:
+        """Return a polars DataFrame, one row per step, null where nothing was measured.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+        """
+        library = import_extra("polars", extra="polars", feature="Metrics as a polars DataFrame")
+        schema = dict.fromkeys(_COLUMNS, library.Float64) | {"step": library.Int64}
+        return library.DataFrame(self.to_records(), schema=schema)
+
+    def plot(self) -> Any:
+        """Draw losses and accuracies as a matplotlib figure, to save or to restyle.
+
+        The figure stands outside pyplot, so nothing has to be closed: `metrics.plot().savefig("run.png")`.
+        A notebook shows curves for the metrics themselves, without matplotlib.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        return figure(self._panels())
+
     def __str__(self) -> str:
         if not self.rows:
             return "No metrics yet. They arrive with the first training steps."
-        curves = [
-            _Curve("training loss", "·", self._points("train_loss")),
-            _Curve("validation loss", "●", self._validation_points()),
-        ]
-        title = f"Loss over {plural(self.rows[-1].step, 'step')}, in nats per trained token"
-        return f"{title}\n{chart(curves, x_title='step')}\n{self.diagnosis}"
+        drawing = chart(self._panels()[0].curves, x_title="step")
+        return f"{self._title()}\n{drawing}\n{self.diagnosis}"
 
     def _repr_html_(self) -> str:
-        return html_text(str(self))
+        if not self.rows:
+            return html_text(str(self))
+        text = f"{self._title()}\n{self.diagnosis}"
+        return f"<div>{svg(self._panels())}{html_text(text)}</div>"
 
-    def _validation_points(self) -> tuple[tuple[float, float], ...]:
-        """Full validation where it was measured, else what single batches gave."""
-        return self._points("full_valid_loss") or self._points("valid_loss")
+    def _title(self) -> str:
+        return f"Loss over {plural(self.rows[-1].step, 'step')}, in nats per trained token"
+
+    def _panels(self) -> tuple[Panel, ...]:
+        """Loss, and accuracy where any was measured."""
+        loss = Panel(title="Loss (nats per trained token)", curves=self._curves("loss"))
+        accuracy = Panel(
+            title="Accuracy (share of trained tokens)", curves=self._curves("accuracy")
+        )
+        return (loss, accuracy) if accuracy.curves else (loss,)
+
+    def _curves(self, measure: str) -> tuple[Curve, ...]:
+        validation = self._points(f"full_valid_{measure}") or self._points(f"valid_{measure}")
+        curves = (
+            Curve(title=f"training {measure}", mark="·", points=self._points(f"train_{measure}")),
+            Curve(title=f"validation {measure}", mark="●", points=validation),
+        )
+        return tuple(curve for curve in curves if curve.points)
 
     def _points(self, name: str) -> tuple[tuple[float, float], ...]:
         pairs = ((row.step, getattr(row, name)) for row in self.rows)
         return tuple((float(step), value) for step, value in pairs if value is not None)
 
 
+_COLUMNS = [field.name for field in dataclasses.fields(MetricRow)]
+
+
 def from_events(events: Iterable[Event]) -> Metrics:
     """Collect the metrics events of a job."""
-    return _collect(event.data for event in events if event.kind == "metrics")
+    return from_records(event.data for event in events if event.kind == "metrics")
 
 
 def from_result_file(content: bytes) -> Metrics:
-    """Read a result file: CSV with either of the known headers, plain or base64-encoded."""
-    return _collect(csv.DictReader(io.StringIO(_decode(content))))
+    """Read a result file: CSV with either of the known headers, plain or base64-encoded.
+
+    A file that holds something else gives no rows.
+    """
+    try:
+        return from_records(csv.DictReader(_decode(content).splitlines()))
+    except csv.Error:
+        return Metrics(())
 
 
-def combine(first: Metrics, second: Metrics) -> Metrics:
-    """Join two measurements of one run; where both have a number, the second's is kept."""
-    return _collect([*first.to_records(), *second.to_records()])
-
-
-def _decode(content: bytes) -> str:
-    # OpenAI delivers the file in base64 (seen since 2024-06), others in plain text.
-    if not content.lstrip().startswith(b"step"):
-        with contextlib.suppress(binascii.Error):
-            content = base64.b64decode(content, validate=True)
-    return content.decode("utf-8", errors="replace")
-
-
-def _collect(records: Iterable[Mapping[str, object]]) -> Metrics:
+def from_records(records: Iterable[Mapping[str, object]]) -> Metrics:
+    """Collect measurements by step; names may be ours or a service's, the last of a number is kept."""
     steps: dict[int, dict[str, float]] = {}
     for record in records:
         step = _number(record.get("step"))
-        if step is None:
+        if step is None or not math.isfinite(step):
             continue
         known = steps.setdefault(int(step), {})
         for name, spellings in _NAMES.items():
@@ -146,11 +204,25 @@ def _collect(records: Iterable[Mapping[str, object]]) -> Metrics:
     return Metrics(tuple(MetricRow(step=step, **steps[step]) for step in sorted(steps)))
 
 
+def combine(first: Metrics, second: Metrics) -> Metrics:
+    """Join two measurements of one run; where both have a number, the second's is kept."""
+    return from_records([*first.to_records(), *second.to_records()])
+
+
+def _decode(content: bytes) -> str:
+    # OpenAI delivers the file in base64 (seen since 2024-06), others in plain text.
+    packed = b"".join(content.split())
+    if not packed.removeprefix(codecs.BOM_UTF8).startswith(b"step"):
+        with contextlib.suppress(binascii.Error):
+            content = base64.b64decode(packed, validate=True)
+    return content.decode("utf-8-sig", errors="replace")
+
+
 def _number(value: object) -> float | None:
     """Read a cell; blanks and words are no numbers, NaN and infinity are (a diverged loss)."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

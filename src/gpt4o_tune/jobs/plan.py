@@ -6,19 +6,29 @@ import dataclasses
 import hashlib
 import json
 import logging
-import re
 from typing import TYPE_CHECKING, Literal, cast
 
 from gpt4o_tune import catalog
 from gpt4o_tune._display import html_text, money, plural
 from gpt4o_tune.errors import BudgetError, DatasetError, ProviderError
 from gpt4o_tune.jobs.hyperparameters import Hyperparameters
+from gpt4o_tune.jobs.rules import (
+    OWN_KEYS,
+    check_grader,
+    check_integrations,
+    check_metadata,
+    check_method,
+    check_seed,
+    check_suffix,
+)
+from gpt4o_tune.jobs.uploading import check_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data import CostEstimate, Dataset
+    from gpt4o_tune.jobs.integrations import WandbIntegration
     from gpt4o_tune.providers import Provider
 
 __all__ = ["FINGERPRINT_KEY", "SYSTEM_KEY", "IfExists", "LaunchPlan", "make_plan"]
@@ -27,12 +37,10 @@ log = logging.getLogger("gpt4o_tune")
 
 IfExists = Literal["adopt", "new", "error"]
 
-FINGERPRINT_KEY = "gpt4o_tune_fingerprint"
+FINGERPRINT_KEY = f"{OWN_KEYS}fingerprint"
 """Key of the job metadata by which an equal job is found again."""
-SYSTEM_KEY = "gpt4o_tune_system"
+SYSTEM_KEY = f"{OWN_KEYS}system"
 """Key of the job metadata that holds the system prompt of every training row, where they share one."""
-
-HIGHEST_SEED = 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,23 +63,36 @@ class LaunchPlan:
     """The system prompt that every training row begins with, or None where they have none in common."""
     fingerprint: str
     """SHA-256, in hex, over the data and every setting: equal plans have equal fingerprints."""
+    grader: Mapping[str, object] | None = None
+    """What rewards an answer, as the API takes it; reinforcement only."""
+    integrations: tuple[WandbIntegration, ...] = ()
+    """Where the service reports the run to; not part of the fingerprint."""
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str], hash=False)
+    """Pairs of the user's own that the job keeps; not part of the fingerprint."""
+    margin_days: int = 30
+    """Days for which fine-tunes of the model must still be served."""
+    file_expires_after: int | None = None
+    """Seconds after which the service deletes the files that are uploaded for this job; None keeps them."""
 
     def request(self, training_file: str, validation_file: str | None) -> dict[str, object]:
         """Return the body of the create request for files that are already uploaded."""
-        settings = self.hyperparameters.request(self.method)
         profile = self.provider.profile
+        settings = self.hyperparameters.request(self.method, profile=profile)
         body: dict[str, object] = {"model": self.model, "training_file": training_file}
         if validation_file is not None:
             body["validation_file"] = validation_file
         if profile.hyperparameters_in == "request":
             body["hyperparameters"] = settings
         else:
-            inner = {"hyperparameters": settings} if settings else {}
+            parts = {"grader": self.grader, "hyperparameters": settings}
+            inner = {name: part for name, part in parts.items() if part}
             body["method"] = {"type": self.method, self.method: inner}
         if self.suffix is not None:
             body["suffix"] = self.suffix
         if self.seed is not None:
             body["seed"] = self.seed
+        if self.integrations:
+            body["integrations"] = [integration.request() for integration in self.integrations]
         if profile.keeps_metadata:
             body["metadata"] = self._metadata()
         if profile.create_fields:
@@ -80,21 +101,21 @@ class LaunchPlan:
 
     def _metadata(self) -> dict[str, str]:
         longest = catalog.load().limits(self.provider.kind).metadata_value_max_chars
-        metadata = {FINGERPRINT_KEY: self.fingerprint}
+        metadata = {**self.metadata, FINGERPRINT_KEY: self.fingerprint}
         if self.system and len(self.system) <= longest:
             metadata[SYSTEM_KEY] = self.system
         return metadata
 
     def __str__(self) -> str:
         validation = "none" if self.validation is None else plural(len(self.validation), "row")
-        settings = self.hyperparameters.request(self.method)
+        settings = self.hyperparameters.request(self.method, profile=self.provider.profile)
         lines = [
             f"Plan: {self.method} fine-tuning of {self.model} at {self.provider.kind}",
             f"  training    {plural(len(self.training), 'row')}",
             f"  validation  {validation}",
             "  settings    "
             + (", ".join(f"{name} {value}" for name, value in settings.items()) or "all automatic"),
-            f"  estimate    {self.estimate}",
+            f"  estimate    {self.estimate.summary}",
             *(f"  warning     {warning}" for warning in self.warnings),
         ]
         return "\n".join(lines)
@@ -115,6 +136,10 @@ def make_plan(
     seed: int | None,
     budget_usd: float | None,
     margin_days: int,
+    grader: Mapping[str, object] | None = None,
+    integrations: Sequence[WandbIntegration] = (),
+    metadata: Mapping[str, str] | None = None,
+    file_expires_after: int | None = None,
 ) -> LaunchPlan:
     """Check everything that can be checked here and estimate the cost.
 
@@ -125,10 +150,15 @@ def make_plan(
         BudgetError: The estimate exceeds the budget.
         ValueError: A setting lies outside its range.
     """
-    settings = Hyperparameters.of(hyperparameters)
-    settings.request(method)
-    _check_suffix(suffix, provider)
-    _check_seed(seed)
+    settings = Hyperparameters.of(hyperparameters, profile=provider.profile)
+    chosen = settings.request(method, profile=provider.profile)
+    check_method(method, provider, validated=validation is not None)
+    check_grader(grader, method)
+    check_suffix(suffix, provider)
+    check_seed(seed)
+    check_integrations(integrations)
+    check_metadata(metadata or {}, provider)
+    check_expiry(file_expires_after, provider=provider)
     warnings = list(
         catalog.load().check_trainable(
             model,
@@ -142,7 +172,7 @@ def make_plan(
     if validation is not None:
         _check_validation(training, validation, model=model, provider=provider, method=method)
         warnings += _contamination(training, validation)
-    estimate = training.cost(model=model, epochs=settings.n_epochs, provider=provider.kind)
+    estimate = _estimate(training, model, settings, provider)
     _check_budget(estimate, budget_usd, provider)
     for warning in warnings:
         log.warning("%s", warning)
@@ -163,32 +193,34 @@ def make_plan(
             validation=None if validation is None else validation.fingerprint,
             model=model,
             method=method,
-            hyperparameters=settings.request(method),
+            hyperparameters=chosen,
             suffix=suffix,
             seed=seed,
             create_fields=provider.profile.create_fields,
+            grader=grader,
         ),
+        grader=grader,
+        integrations=tuple(integrations),
+        metadata=dict(metadata or {}),
+        margin_days=margin_days,
+        file_expires_after=file_expires_after,
     )
 
 
-def _check_suffix(suffix: str | None, provider: Provider) -> None:
-    if suffix is None:
-        return
-    limits = catalog.load().limits(provider.kind)
-    if not 1 <= len(suffix) <= limits.suffix_max_chars:
-        raise ValueError(
-            f"suffix {suffix!r} has {len(suffix)} characters; {provider.kind} takes 1 to "
-            f"{limits.suffix_max_chars}"
-        )
-    if limits.suffix_pattern and not re.fullmatch(limits.suffix_pattern, suffix):
-        raise ValueError(
-            f"suffix {suffix!r} must match {limits.suffix_pattern}; letters, digits and hyphens are safe"
-        )
-
-
-def _check_seed(seed: int | None) -> None:
-    if seed is not None and not 0 <= seed <= HIGHEST_SEED:
-        raise ValueError(f"seed must be from 0 to {HIGHEST_SEED}, not {seed!r}")
+def _estimate(
+    training: Dataset, model: str, settings: Hyperparameters, provider: Provider
+) -> CostEstimate:
+    """Estimate the cost; a model that only a compatible service knows is counted like GPT-4o."""
+    known = catalog.load().find(model)
+    estimate = training.cost(
+        model=model if known else catalog.DEFAULT_MODEL,
+        epochs=settings.n_epochs,
+        provider=provider.kind,
+    )
+    if known:
+        return estimate
+    basis = f"{model!r} is not in the catalog: no price, and its own tokens may differ. {estimate.basis}"
+    return dataclasses.replace(estimate, model=model, basis=basis)
 
 
 def _check_validation(

@@ -1,15 +1,34 @@
-"""One line of progress from a job's state and events."""
+"""One line of progress: of an upload, and of a job from its state and events."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import bar, duration, live_line
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from gpt4o_tune.jobs.content import OnProgress
     from gpt4o_tune.jobs.events import Event
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "uploading_line"]
+
+
+@contextlib.contextmanager
+def uploading_line(*, progress: bool | None) -> Generator[OnProgress]:
+    """Show one line while files are sent; what is yielded takes the bytes sent and all there are."""
+    line = live_line(progress=progress)
+
+    def show(sent: int, total: int) -> None:
+        share = sent / total if total else 1.0
+        line.show(f"uploading {bar(share)}  {sent / 1e6:,.1f} of {total / 1e6:,.1f} MB")
+
+    try:
+        yield show
+    finally:
+        line.close()
 
 
 class Progress:
@@ -26,6 +45,11 @@ class Progress:
         self._losses: dict[str, float] = {}
         self._first: tuple[int, float] | None = None
         self._left = ""
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether anybody sees the line."""
+        return self._line.is_seen
 
     def update(self, state: str, events: list[Event], now: float) -> None:
         """Take in what is new and redraw; `now` is in monotonic seconds."""

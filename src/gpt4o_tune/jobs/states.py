@@ -1,4 +1,9 @@
-"""Job states: an open set of names, of which three are final."""
+"""Job states: an open set of names, of which three are final.
+
+OpenAI knows `validating_files`, `queued`, `running` and the final ones. Azure adds `created`, `pending`,
+`pausing`, `paused` and `resuming`; self-hosted servers add `creating`, `canceling` and `cancelling`.
+Every state that is not final means that the job is on its way.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["is_final", "state_of", "succeeded"]
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
+SPELLINGS = {"canceled": "cancelled", "canceling": "cancelling"}
+"""States that LLMariner spells with one l."""
 
 
 def state_of(job: FineTuningJob) -> str:
-    """Return the state in lower case and in OpenAI's spelling (some servers write `canceled`)."""
+    """Return the state in lower case and in OpenAI's spelling."""
     state = str(job.status or "unknown").lower()
-    return "cancelled" if state == "canceled" else state
+    return SPELLINGS.get(state, state)
 
 
 def is_final(job: FineTuningJob) -> bool:

@@ -16,6 +16,7 @@ from gpt4o_tune.local.routes.chat import ChatRoutes
 from gpt4o_tune.local.routes.files import FileRoutes
 from gpt4o_tune.local.routes.jobs import JobRoutes
 from gpt4o_tune.local.routes.models import ModelRoutes
+from gpt4o_tune.local.routes.uploads import UploadRoutes
 from gpt4o_tune.local.stand_in import ENGINE, HEADER
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def build_app(store: Store, *, api_key: str, wake: Callable[[], None]) -> ASGIAp
     answering = Answering(store)
     resources = (
         FileRoutes(store.files),
+        UploadRoutes(store),
         JobRoutes(store, wake=wake),
         ModelRoutes(store, answering),
         ChatRoutes(answering),

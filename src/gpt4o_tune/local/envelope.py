@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-OFFERED = "files, fine_tuning/jobs, models and chat/completions"
+OFFERED = "files, uploads, fine_tuning/jobs, models and chat/completions"
 
 
 class ApiError(Exception):

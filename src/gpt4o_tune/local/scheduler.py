@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from gpt4o_tune.local.store.records import JobFault, JobRecord
+from gpt4o_tune.local.store.records import TRAINING_STATUSES, JobFault, JobRecord
 from gpt4o_tune.local.validation import validate_job
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Scheduler:
         self._is_stopping = False
         self._claimed: set[str] = set()
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
-        trainers = [("trainer", {"queued", "running"}, self._train)] * slots
+        trainers = [("trainer", {"queued", *TRAINING_STATUSES}, self._train)] * slots
         duties = [("validator", {"validating_files"}, self._validate), *trainers]
         self._threads = [
             threading.Thread(

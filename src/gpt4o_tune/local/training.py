@@ -18,7 +18,12 @@ from gpt4o_tune.local.engines import (
 from gpt4o_tune.local.ids import checkpoint_model_id, derived_id, tuned_model_id
 from gpt4o_tune.local.results import results_file
 from gpt4o_tune.local.stand_in import load_engine
-from gpt4o_tune.local.store.records import CheckpointRecord, HyperparameterSet, ModelRecord
+from gpt4o_tune.local.store.records import (
+    TRAINING_STATUSES,
+    CheckpointRecord,
+    HyperparameterSet,
+    ModelRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.local.engines import Update
     from gpt4o_tune.local.store import JobEdit, Store
+    from gpt4o_tune.local.store.records import JobStatus
 
 KEPT_CHECKPOINTS = 3
 """As on the real service, the models of the last epochs stay usable."""
@@ -51,8 +57,10 @@ class TrainingRun:
             return
         engine = load_engine(self._store.jobs.get(self._job_id).engine)
         for update in engine.train(self._spec()):
-            if not self._record(update):
-                self._tidy([])
+            status = self._record(update)
+            if status not in TRAINING_STATUSES:
+                if status != "paused":
+                    self._tidy([])
                 return
             yield update
         self._succeed()
@@ -62,7 +70,7 @@ class TrainingRun:
             if edit.job.status == "queued":
                 edit.change(status="running")
                 edit.event("started", "Fine-tuning job started")
-            return edit.job.status == "running"
+            return edit.job.status in TRAINING_STATUSES
 
     def _spec(self) -> TrainingSpec:
         job = self._store.jobs.get(self._job_id)
@@ -82,11 +90,11 @@ class TrainingRun:
             base_dir=base_dir,
         )
 
-    def _record(self, update: Update) -> bool:
-        """Write an update down; False where the job no longer runs."""
+    def _record(self, update: Update) -> JobStatus:
+        """Write an update down and return the job's status: it may have been cancelled or paused."""
         with self._store.jobs.editing(self._job_id) as edit:
-            if edit.job.status != "running":
-                return False
+            if edit.job.status not in TRAINING_STATUSES:
+                return edit.job.status
             match update:
                 case Resolved():
                     self._note_plan(edit, update)
@@ -95,8 +103,8 @@ class TrainingRun:
                 case Checkpoint():
                     self._note_checkpoint(edit, update)
                 case Saved():
-                    pass
-        return True
+                    self._pause_if_asked(edit, update)
+        return edit.job.status
 
     def _note_plan(self, edit: JobEdit, plan: Resolved) -> None:
         self._total_steps = plan.total_steps
@@ -121,6 +129,13 @@ class TrainingRun:
         left = self._pace.seconds_per_step(step.step) * (self._total_steps - step.step)
         edit.change(estimated_finish=int(time.time() + left))
 
+    def _pause_if_asked(self, edit: JobEdit, saved: Saved) -> None:
+        """Pause only where the saved state covers every step, so that none is measured again."""
+        if edit.job.status == "pausing":
+            edit.change(status="paused", estimated_finish=None)
+            message = f"Fine-tuning job paused at step {saved.step}/{self._total_steps}"
+            edit.event(f"paused-{edit.job.pauses}", message)
+
     def _note_checkpoint(self, edit: JobEdit, checkpoint: Checkpoint) -> None:
         record = CheckpointRecord(
             id=derived_id("ftckpt_", self._job_id, str(checkpoint.step)),
@@ -143,7 +158,7 @@ class TrainingRun:
         )
         name = tuned_model_id(job.base_model, suffix=job.suffix, job_id=job.id)
         with self._store.jobs.editing(self._job_id) as edit:
-            if edit.job.status != "running":
+            if edit.job.status not in TRAINING_STATUSES:
                 return
             checkpoints = edit.checkpoints()
             self._publish(edit, name, checkpoints[0])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from gpt4o_tune._connection import SYSTEM_CLOCK, Clock, Connection
 from gpt4o_tune.errors import ProviderError
 from gpt4o_tune.providers.environment import variable
-from gpt4o_tune.providers.profiles import AZURE, OPENAI, Profile
+from gpt4o_tune.providers.profiles import AZURE, LOCAL, OPENAI, Profile, ProfileName, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.catalog import ProviderKind
 
-__all__ = ["Provider"]
+__all__ = ["AZURE_SCOPE", "Provider"]
 
 OPENAI_URL = "https://api.openai.com/v1"
+AZURE_SCOPE = "https://ai.azure.com/.default"
+"""The scope of a token for the data plane of Azure OpenAI; some older resources want
+`https://cognitiveservices.azure.com/.default` instead."""
 
 _CHOICES = """choose one:
   Provider.openai(api_key=...)                      or set OPENAI_API_KEY
@@ -83,50 +86,61 @@ class Provider:
         """Use an Azure OpenAI resource through its v1 endpoint.
 
         Args:
-            endpoint: Such as `https://my-resource.openai.azure.com`.
+            endpoint: Such as `https://my-resource.openai.azure.com`, or the address of a Foundry
+                project, `https://my-resource.services.ai.azure.com/api/projects/my-project`.
             api_key: The resource's key; not needed with a token provider.
             token_provider: Returns a fresh token, such as azure-identity's `get_bearer_token_provider`
-                gives for the scope `https://ai.azure.com/.default`.
-            training_type: `standard`, `globalStandard` or `developerTier`; passed on as it is.
+                gives for `AZURE_SCOPE`.
+            training_type: `standard`, `globalStandard` or `developerTier`; passed on as it is. None
+                leaves it to the service.
 
         Raises:
-            ProviderError: The endpoint or the key is missing.
+            ProviderError: The endpoint or the key is missing, or the endpoint is no https address.
         """
         address = endpoint or variable("AZURE_OPENAI_ENDPOINT")
         if address is None:
             raise ProviderError(
                 "Azure needs the address of your resource: pass endpoint= or set AZURE_OPENAI_ENDPOINT"
             )
-        address = address.rstrip("/")
-        if not address.endswith("/openai/v1"):
-            address += "/openai/v1"
         fields = () if training_type is None else (("trainingType", training_type),)
         return cls(
             kind="azure",
-            base_url=address,
+            base_url=_azure_v1(address),
             api_key=token_provider or _key(api_key, "AZURE_OPENAI_API_KEY", "Azure"),
             profile=replace(AZURE, create_fields=fields),
         )
 
     @classmethod
     def compatible(
-        cls, base_url: str, *, api_key: str | None = None, profile: Profile = OPENAI
+        cls,
+        base_url: str | None = None,
+        *,
+        api_key: str | Callable[[], str] | None = None,
+        profile: Profile | ProfileName = OPENAI,
     ) -> Self:
         """Use a service that speaks the same REST API.
 
         Args:
-            base_url: The address that ends in `/v1`.
-            api_key: The service's key; OPENAI_API_KEY where none is given.
-            profile: How the service differs from OpenAI.
+            base_url: The address that ends in `/v1`; that of the profile where none is given.
+            api_key: The service's key, or a function that returns a fresh one. Where none is given,
+                OPENAI_API_KEY counts if OPENAI_BASE_URL holds this very address.
+            profile: How the service differs from OpenAI: a `Profile`, or the name of a ready one
+                (`nebius`, `llmariner`, `litellm`, `portkey`, `bedrock`, `rose-server`).
 
         Raises:
-            ProviderError: There is no key.
+            ProviderError: There is no key, no address, or no ready profile of that name.
         """
+        quirks = named(profile)
+        address = base_url or quirks.base_url
+        if address is None:
+            raise ProviderError(
+                f"profile {quirks.name!r} has no address that all users share: pass base_url="
+            )
         return cls(
             kind="compatible",
-            base_url=base_url.rstrip("/"),
-            api_key=_key(api_key, "OPENAI_API_KEY", f"the service at {base_url}"),
-            profile=profile,
+            base_url=address.rstrip("/"),
+            api_key=api_key or _key_of(address.rstrip("/")),
+            profile=quirks,
         )
 
     @classmethod
@@ -146,6 +160,7 @@ class Provider:
             kind="local",
             base_url=address.rstrip("/"),
             api_key=_key(api_key, "GPT4O_TUNE_LOCAL_KEY", "the local server"),
+            profile=LOCAL,
         )
 
     @classmethod
@@ -184,6 +199,8 @@ class Provider:
             api_key=self.api_key,
             organization=self.organization,
             project=self.project,
+            headers=self.profile.headers,
+            query=self.profile.query,
             clock=self.clock,
         )
 
@@ -210,6 +227,29 @@ class Provider:
         from gpt4o_tune import _gateway
 
         await _gateway.forget_asynchronous(self.connection)
+
+
+def _azure_v1(endpoint: str) -> str:
+    """Return the v1 address of a resource or a Foundry project, whichever part of it was given."""
+    address = endpoint.split("?")[0].rstrip("/")
+    if not address.startswith("https://") or "/openai/deployments" in address:
+        raise ProviderError(
+            f"{endpoint!r} is not the address of an Azure OpenAI resource; it looks like "
+            "https://my-resource.openai.azure.com, with nothing behind it"
+        )
+    return f"{address.removesuffix('/openai/v1').removesuffix('/openai')}/openai/v1"
+
+
+def _key_of(address: str) -> str:
+    """Return the environment's key of a compatible service, and of no other one."""
+    named_address = (variable("OPENAI_BASE_URL") or "").rstrip("/")
+    key = variable("OPENAI_API_KEY")
+    if key is None or named_address != address:
+        raise ProviderError(
+            f"the service at {address} needs a key: pass api_key=. OPENAI_API_KEY is sent to the "
+            "address in OPENAI_BASE_URL only, never to another one"
+        )
+    return key
 
 
 def _key(given: str | None, name: str, place: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse
@@ -13,23 +12,21 @@ from starlette.routing import Route
 from gpt4o_tune.catalog import load
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.routes.bodies import page_limit
+from gpt4o_tune.local.routes.file_rules import (
+    require_expiry,
+    require_jsonl_name,
+    require_jsonl_start,
+    require_purpose,
+)
 from gpt4o_tune.local.routes.objects import file_object, listing
 from gpt4o_tune.local.routes.uploading import Upload, receive_upload
 from gpt4o_tune.local.store import UnknownCursorError
-from gpt4o_tune.local.store.records import FilePurpose, FileRecord
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from starlette.requests import Request
 
     from gpt4o_tune.local.store import FileStore
-
-_PURPOSES: tuple[str, ...] = tuple(
-    purpose for purpose in get_args(FilePurpose) if purpose != "fine-tune-results"
-)
-_FIRST_LINE_BYTES = 8 * 1024 * 1024
-_NOT_JSONL = "Expected file to have JSONL format, where every line is a JSON dictionary."
+    from gpt4o_tune.local.store.records import FileRecord
 
 
 class FileRoutes:
@@ -61,20 +58,14 @@ class FileRoutes:
     def _keep(self, upload: Upload) -> JSONResponse:
         if upload.filename is None:
             raise ApiError("Missing required parameter: 'file'.", param="file")
-        purpose = upload.fields.get("purpose")
-        if purpose not in _PURPOSES:
-            offered = ", ".join(repr(each) for each in _PURPOSES)
-            raise ApiError(
-                f"Invalid value for 'purpose': {purpose!r}. The local server takes {offered}.",
-                param="purpose",
-                code="invalid_value",
-            )
+        purpose = require_purpose(upload.fields.get("purpose"))
         if purpose == "fine-tune":
-            _require_jsonl(upload.path, upload.filename)
+            require_jsonl_name(upload.filename, param="file")
+            require_jsonl_start(upload.path, param="file")
         record = self._files.add(
             upload.path,
             filename=upload.filename,
-            purpose=cast("FilePurpose", purpose),
+            purpose=purpose,
             expires_after_s=self._expiry(upload.fields),
         )
         return JSONResponse(file_object(record))
@@ -83,14 +74,13 @@ class FileRoutes:
         text = fields.get("expires_after[seconds]")
         if text is None:
             return None
-        shortest, longest = self._limits.file_expiry_seconds
-        if not re.fullmatch(r"\d{1,9}", text) or not shortest <= int(text) <= longest:
+        if not re.fullmatch(r"\d{1,9}", text):
             raise ApiError(
-                f"Invalid value: {text!r}. Expected seconds from {shortest} to {longest}.",
+                f"Invalid value: {text!r}. Expected whole seconds.",
                 param="expires_after[seconds]",
                 code="invalid_value",
             )
-        return int(text)
+        return require_expiry(int(text), self._limits)
 
     def _list(self, request: Request) -> JSONResponse:
         query = request.query_params
@@ -134,19 +124,3 @@ class FileRoutes:
 
 def _no_such_file(file_id: str, *, param: str, status: int = 400) -> ApiError:
     return ApiError(f"No such File object: {file_id}", status=status, param=param)
-
-
-def _require_jsonl(path: Path, filename: str) -> None:
-    """Refuse at once what is no JSONL by its name or its first line; the job checks the rest."""
-    if not filename.lower().endswith(".jsonl"):
-        raise ApiError("Invalid file format for Fine-Tuning API. Must be .jsonl", param="file")
-    with path.open("rb") as file:
-        line = file.readline(_FIRST_LINE_BYTES)
-    if not line or len(line) == _FIRST_LINE_BYTES:
-        return
-    try:
-        first = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        first = None
-    if not isinstance(first, dict):
-        raise ApiError(f"{_NOT_JSONL} Line 1 is not a dictionary.", param="file")

@@ -1,8 +1,9 @@
-"""`/v1/fine_tuning/jobs`: create, list, look up, cancel, events and checkpoints."""
+"""`/v1/fine_tuning/jobs`: create, list, look up, cancel, pause, resume, events and checkpoints."""
 
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -58,8 +59,8 @@ class JobRoutes:
             Route(f"{jobs}/{{job_id}}/cancel", self._cancel, methods=["POST"]),
             Route(f"{jobs}/{{job_id}}/events", self._events, methods=["GET"]),
             Route(f"{jobs}/{{job_id}}/checkpoints", self._checkpoints, methods=["GET"]),
-            Route(f"{jobs}/{{job_id}}/pause", self._not_offered, methods=["POST"]),
-            Route(f"{jobs}/{{job_id}}/resume", self._not_offered, methods=["POST"]),
+            Route(f"{jobs}/{{job_id}}/pause", self._pause, methods=["POST"]),
+            Route(f"{jobs}/{{job_id}}/resume", self._resume, methods=["POST"]),
         ]
 
     async def _create(self, request: Request) -> JSONResponse:
@@ -120,13 +121,43 @@ class JobRoutes:
         job_id = self._find(request).id
         with self._store.jobs.editing(job_id) as edit:
             if not edit.is_open:
-                raise ApiError(
+                raise _wrong_state(
                     f"Job has already completed: {job_id} is {edit.job.status} and cannot be "
-                    "cancelled.",
-                    code="invalid_job_state",
+                    "cancelled."
                 )
+            if edit.job.status == "paused":
+                # No worker is there to clear the saved state away.
+                shutil.rmtree(self._store.job_dir(job_id) / "output", ignore_errors=True)
             edit.finish("cancelled")
             edit.event("cancelled", "Fine-tuning job cancelled")
+        self._wake()
+        return JSONResponse(job_object(edit.job))
+
+    def _pause(self, request: Request) -> JSONResponse:
+        """Ask a running job to pause at its next saved state; asking again changes nothing."""
+        job_id = self._find(request).id
+        with self._store.jobs.editing(job_id) as edit:
+            if edit.job.status == "running":
+                edit.change(status="pausing", pauses=edit.job.pauses + 1)
+                edit.event(f"pausing-{edit.job.pauses}", "Pausing at the next saved state")
+            elif edit.job.status not in ("pausing", "paused"):
+                raise _wrong_state(
+                    f"Only a running job can be paused, and {job_id} is {edit.job.status}."
+                )
+        return JSONResponse(job_object(edit.job))
+
+    def _resume(self, request: Request) -> JSONResponse:
+        """Queue a paused job again, to go on where it stopped; asking again changes nothing."""
+        job_id = self._find(request).id
+        with self._store.jobs.editing(job_id) as edit:
+            goes_on = edit.job.pauses and edit.job.status in ("queued", "running")
+            if edit.job.status in ("pausing", "paused"):
+                edit.change(status="queued" if edit.job.status == "paused" else "running")
+                edit.event(f"resumed-{edit.job.pauses}", "Fine-tuning job resumed")
+            elif not goes_on:
+                raise _wrong_state(
+                    f"Only a paused job can be resumed, and {job_id} is {edit.job.status}."
+                )
         self._wake()
         return JSONResponse(job_object(edit.job))
 
@@ -158,14 +189,6 @@ class JobRoutes:
         objects = [checkpoint_object(checkpoint, job) for checkpoint in page.items]
         return JSONResponse(listing(objects, has_more=page.has_more))
 
-    def _not_offered(self, request: Request) -> JSONResponse:
-        verb = request.url.path.rpartition("/")[2]
-        raise ApiError(
-            f"The local server does not offer to {verb} a job; cancel it, and create it again.",
-            status=404,
-            code="not_offered",
-        )
-
     def _find(self, request: Request) -> JobRecord:
         job_id = cast("str", request.path_params["job_id"])
         try:
@@ -177,6 +200,10 @@ class JobRoutes:
                 code="fine_tune_not_found",
                 param="fine_tune_id",
             ) from error
+
+
+def _wrong_state(message: str) -> ApiError:
+    return ApiError(message, code="invalid_job_state")
 
 
 def _unknown_cursor(error: UnknownCursorError) -> ApiError:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         FileRecord,
         JobRecord,
         ModelRecord,
+        UploadPartRecord,
+        UploadRecord,
     )
 
 OWNER = "gpt4o-tune-local"
@@ -31,6 +33,20 @@ def file_object(file: FileRecord) -> dict[str, object]:
         **file.model_dump(exclude_none=True),
         "status": "processed",
     }
+
+
+def upload_object(upload: UploadRecord, file: FileRecord | None = None) -> dict[str, object]:
+    """Render an upload, with the file that it became where it is complete."""
+    return {
+        "object": "upload",
+        **upload.model_dump(exclude={"file_expires_after", "file_id"}),
+        "file": None if file is None else file_object(file),
+    }
+
+
+def upload_part_object(part: UploadPartRecord) -> dict[str, object]:
+    """Render a part."""
+    return {"object": "upload.part", **part.model_dump(exclude={"bytes"})}
 
 
 def job_object(job: JobRecord) -> dict[str, object]:

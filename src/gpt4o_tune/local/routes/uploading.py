@@ -28,16 +28,24 @@ class Upload:
     """What a multipart request brought."""
 
     path: Path
-    """The bytes of the part named `file`, synced to disk."""
+    """The bytes of the form's file, synced to disk."""
     filename: str | None = None
     """None where the request had no file."""
     fields: dict[str, str] = field(default_factory=dict[str, str])
 
 
-async def receive_upload(request: Request, part: Path, *, max_file_bytes: int) -> Upload:
+async def receive_upload(
+    request: Request, part: Path, *, max_file_bytes: int, file_field: str = "file"
+) -> Upload:
     """Write the file of a multipart request to `part` and collect its other fields.
 
     The file at `part` is removed where this fails.
+
+    Args:
+        request: The request, whose body nobody has read.
+        part: Where to write.
+        max_file_bytes: A larger file is refused.
+        file_field: The name of the form's field that holds the file.
 
     Raises:
         ApiError: The request is no multipart form, is malformed, or its file is too large.
@@ -46,13 +54,13 @@ async def receive_upload(request: Request, part: Path, *, max_file_bytes: int) -
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise ApiError(
-            "Files are uploaded as multipart/form-data with the parts 'file' and 'purpose'.",
+            f"Bytes are sent as multipart/form-data, in the field {file_field!r}.",
             code="invalid_content_type",
         )
     upload = Upload(path=part)
     try:
         with part.open("wb") as target:
-            form = _Form(upload, target, max_file_bytes=max_file_bytes)
+            form = _Form(upload, target, max_file_bytes=max_file_bytes, file_field=file_field)
             parser = MultipartParser(boundary, form.callbacks())
             await _feed(parser, request)
             if not form.is_complete:
@@ -88,10 +96,13 @@ async def _feed(parser: MultipartParser, request: Request) -> None:
 class _Form:
     """Callbacks of the parser: they sort the bytes of each part to disk or into a small field."""
 
-    def __init__(self, upload: Upload, target: BinaryIO, *, max_file_bytes: int) -> None:
+    def __init__(
+        self, upload: Upload, target: BinaryIO, *, max_file_bytes: int, file_field: str
+    ) -> None:
         self.is_complete = False
         self._upload = upload
         self._target = target
+        self._file_field = file_field
         self._file_bytes_left = self._max_file_bytes = max_file_bytes
         self._header_name = b""
         self._header_value = b""
@@ -126,10 +137,10 @@ class _Form:
             return
         _, options = parse_options_header(value)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        self._is_file = self._name == "file"
+        self._is_file = self._name == self._file_field
         if self._is_file:
             if self._upload.filename is not None:
-                raise ApiError("Send one file a request.", param="file")
+                raise ApiError("Send one file a request.", param=self._file_field)
             self._upload.filename = options.get(b"filename", b"").decode("utf-8", "replace")
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
@@ -137,7 +148,9 @@ class _Form:
             self._file_bytes_left -= end - start
             if self._file_bytes_left < 0:
                 limit = self._max_file_bytes / 1024**2
-                raise ApiError(f"File is larger than {limit:,.0f} MB.", status=413, param="file")
+                raise ApiError(
+                    f"File is larger than {limit:,.0f} MB.", status=413, param=self._file_field
+                )
             self._target.write(memoryview(data)[start:end])
             return
         self._value += data[start:end]

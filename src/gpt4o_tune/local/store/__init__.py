@@ -11,6 +11,7 @@ from gpt4o_tune.local.store.files import FileStore
 from gpt4o_tune.local.store.jobs import JobEdit, JobStore
 from gpt4o_tune.local.store.models import ModelStore
 from gpt4o_tune.local.store.paging import Order, UnknownCursorError
+from gpt4o_tune.local.store.uploads import UploadStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +25,14 @@ __all__ = [
     "Order",
     "Store",
     "UnknownCursorError",
+    "UploadStore",
 ]
 
 
 class Store:
     """The tables of one data folder.
 
-    The folder holds `state.db` (SQLite), `files/` (one file an id) and `jobs/` (one folder a job:
+    The folder holds `state.db` (SQLite), `files/` (one file an id), `uploads/` (one file a part) and `jobs/` (one folder a job:
     its own copy of the data, its log, its checkpoints).
     """
 
@@ -39,6 +41,7 @@ class Store:
         self.data_dir = data_dir
         self._database = Database(data_dir / "state.db")
         self.files = FileStore(self._database, data_dir / "files")
+        self.uploads = UploadStore(self._database, self.files, data_dir / "uploads")
         self.jobs = JobStore(self._database)
         self.events = EventStore(self._database)
         self.models = ModelStore(self._database, data_dir)
@@ -50,8 +53,9 @@ class Store:
         return folder
 
     def sweep(self) -> None:
-        """Remove expired files, and what requests that a crash cut off left behind."""
+        """Remove expired files and uploads, and what requests that a crash cut off left behind."""
         self.files.sweep()
+        self.uploads.sweep()
         for folder in (self.data_dir / "jobs").glob("*"):
             if not self.jobs.exists(folder.name):
                 shutil.rmtree(folder)

@@ -47,7 +47,32 @@ class FileStore:
         file_id: str | None = None,
         expires_after_s: int | None = None,
     ) -> FileRecord:
-        """Take over a written and synced part, then list it; a file of the same id is replaced."""
+        """Take over a written and synced part, then list it; a file of the same id is replaced.
+
+        Files that have expired make room for it.
+        """
+        self.expire()
+        with self._database.writing() as connection:
+            return self.take_over(
+                connection,
+                part,
+                filename=filename,
+                purpose=purpose,
+                file_id=file_id,
+                expires_after_s=expires_after_s,
+            )
+
+    def take_over(
+        self,
+        connection: sqlite3.Connection,
+        part: Path,
+        *,
+        filename: str,
+        purpose: FilePurpose,
+        file_id: str | None = None,
+        expires_after_s: int | None = None,
+    ) -> FileRecord:
+        """Do as `add` does, inside the caller's transaction."""
         now = int(time.time())
         record = FileRecord(
             id=file_id or new_id("file-", length=22),
@@ -58,8 +83,7 @@ class FileStore:
             expires_at=None if expires_after_s is None else now + expires_after_s,
         )
         part.replace(self.path(record.id))
-        with self._database.writing() as connection:
-            insert_file(connection, record)
+        insert_file(connection, record)
         return record
 
     def add_text(
@@ -105,10 +129,19 @@ class FileStore:
             connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
         self.path(file_id).unlink(missing_ok=True)
 
+    def expire(self) -> None:
+        """Remove the files whose time is over."""
+        now = time.time()
+        query = "SELECT id FROM files WHERE expires_at <= ?"
+        with self._database.reading() as connection:
+            expired = [row["id"] for row in connection.execute(query, (now,))]
+        for file_id in expired:
+            self.delete(file_id)
+
     def sweep(self) -> None:
         """Remove expired files, and what uploads cut off by a crash left behind."""
-        with self._database.writing() as connection:
-            connection.execute(f"DELETE FROM files WHERE NOT {_ALIVE}", (time.time(),))  # noqa: S608 - a literal
+        self.expire()
+        with self._database.reading() as connection:
             kept = {row["id"] for row in connection.execute("SELECT id FROM files")}
         for path in self._folder.iterdir():
             if path.name not in kept:

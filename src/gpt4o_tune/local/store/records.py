@@ -9,15 +9,29 @@ from pydantic import BaseModel, ConfigDict
 
 T = TypeVar("T")
 
-JobStatus = Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
+JobStatus = Literal[
+    "validating_files",
+    "queued",
+    "running",
+    "pausing",
+    "paused",
+    "succeeded",
+    "failed",
+    "cancelled",
+]
+UploadStatus = Literal["pending", "completed", "cancelled", "expired"]
 Level = Literal["info", "warn", "error"]
 EventType = Literal["message", "metrics"]
 FilePurpose = Literal[
     "assistants", "batch", "fine-tune", "fine-tune-results", "user_data", "vision"
 ]
 
-OPEN_STATUSES: frozenset[JobStatus] = frozenset({"validating_files", "queued", "running"})
+OPEN_STATUSES: frozenset[JobStatus] = frozenset(
+    {"validating_files", "queued", "running", "pausing", "paused"}
+)
 """A job in one of these still has work before it."""
+TRAINING_STATUSES: frozenset[JobStatus] = frozenset({"running", "pausing"})
+"""A job in one of these has a worker, or waits for one to continue it."""
 
 
 class Record(BaseModel):
@@ -35,6 +49,32 @@ class FileRecord(Record):
     filename: str
     purpose: FilePurpose
     expires_at: int | None = None
+
+
+class UploadRecord(Record):
+    """A large file that arrives in parts."""
+
+    id: str
+    bytes: int
+    """The size that was declared, and that the parts must add up to."""
+    created_at: int
+    expires_at: int
+    filename: str
+    purpose: FilePurpose
+    status: UploadStatus = "pending"
+    file_expires_after: int | None = None
+    """Seconds that the file lives once it is complete."""
+    file_id: str | None = None
+    """The file that a completed upload became."""
+
+
+class UploadPartRecord(Record):
+    """A stretch of bytes of an upload; its place follows from the order at completion."""
+
+    id: str
+    upload_id: str
+    bytes: int
+    created_at: int
 
 
 class HyperparameterSet(Record):
@@ -77,6 +117,8 @@ class JobRecord(Record):
     fault: JobFault | None = None
     fine_tuned_model: str | None = None
     finished_at: int | None = None
+    pauses: int = 0
+    """How often the job was asked to pause."""
     estimated_finish: int | None = None
     trained_tokens: int | None = None
     result_files: tuple[str, ...] = ()
