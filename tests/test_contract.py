@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import gpt4o_tune
-from gpt4o_tune import CustomModel, FineTuneJob, RunRecord, errors
+from gpt4o_tune import AzureDeployments, CustomModel, FineTuneJob, RunRecord, errors
 from gpt4o_tune.jobs import WebhookEvent
 
 ROOMS = ("catalog", "data", "errors", "evaluation", "inference", "jobs", "local", "providers")
@@ -91,7 +91,9 @@ def test_every_module_imports_alone() -> None:
     subprocess.run([sys.executable, "-c", code, *reversed(names)], check=True)
 
 
-@pytest.mark.parametrize("noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent])
+@pytest.mark.parametrize(
+    "noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent, AzureDeployments]
+)
 def test_twin_faces_have_one_signature(noun: type) -> None:
     """A verb and its asynchronous face take the same arguments."""
     twins = [name for name in dir(noun) if name.endswith("_async") and not name.startswith("_")]
