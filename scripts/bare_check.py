@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from gpt4o_tune import Dataset, LocalServer, MissingExtraError
+from gpt4o_tune import Dataset, MissingExtraError
 
 ROW = {
     "messages": [
@@ -20,11 +20,11 @@ assert rows.tokens().total > 0
 assert rows.cost().usd is not None
 
 try:
-    LocalServer()
+    from gpt4o_tune import LocalServer
 except MissingExtraError as error:
     named = str(error)
 else:
-    raise SystemExit("the local server started without its extra")
+    raise SystemExit(f"{LocalServer} was there without its extra")
 assert "pip install 'gpt4o-tune[local]'" in named, named
 
 print("works without extras:", rows.tokens())
