@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import logging
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from gpt4o_tune import FineTuneJob, ModelRetiredError
 from gpt4o_tune.jobs.readiness import READY_TIMEOUT
 from gpt4o_tune.providers.profiles import OPENAI
+from tests.conftest import VirtualClock
 from tests.faults import FaultyProxy, Rule
 from tests.jobs.conftest import LONG
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpt4o_tune import Dataset, LocalServer, Provider
-    from tests.conftest import VirtualClock
 
 CHAT = "/chat/completions"
 MODEL = "gpt-4o-2024-08-06"
@@ -194,6 +195,35 @@ def test_a_date_that_is_absent_or_far_stops_nothing(
     )
 
     assert proxy.count("GET", f"/models/{MODEL}") == 1
+    job.cancel()
+
+
+@pytest.mark.parametrize("face", ["blocking", "async"])
+def test_an_end_that_the_service_has_postponed_no_longer_stops_the_launch(
+    rows: Dataset,
+    proxy: FaultyProxy,
+    late: Provider,
+    face: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """After the catalog's last day the service's own, later date decides, on both faces."""
+    after = replace(late, kind="openai", clock=VirtualClock(today=dt.date(2027, 2, 1)))
+    settings = {"provider": after, "suffix": f"postponed-{face}", "hyperparameters": LONG}
+
+    async def created() -> FineTuneJob:
+        job = await FineTuneJob.create_async(rows, **settings)
+        await after.close_async()
+        return job
+
+    proxy.rules = [says("2027-01-14")]
+    with pytest.raises(ModelRetiredError, match="2027-01-06"):
+        FineTuneJob.create(rows, **settings)
+    assert proxy.count("POST", "/files") == 0
+
+    proxy.rules = [says("2027-12-31")]
+    job = asyncio.run(created()) if face == "async" else FineTuneJob.create(rows, **settings)
+
+    assert "2027-12-31, later than" in caplog.text
     job.cancel()
 
 

@@ -26,6 +26,14 @@ class Request:
     method: Method
     on: date
     margin_days: int
+    shutdown_date: date | None
+    """What the service itself says, where it was asked; it wins over the catalog."""
+
+    def is_postponed(self, offer: Offer) -> bool:
+        """Say whether the service has moved the end that the catalog knows to a later day."""
+        return bool(
+            self.shutdown_date and offer.serving_ends and self.shutdown_date > offer.serving_ends
+        )
 
 
 def check(catalog: Catalog, model: Model, request: Request) -> tuple[str, ...]:
@@ -33,12 +41,14 @@ def check(catalog: Catalog, model: Model, request: Request) -> tuple[str, ...]:
     offer = model.offer(request.provider)
     if offer is None or request.method not in offer.methods:
         raise _never_trainable(catalog, model, request)
-    if offer.training_ends and request.on > offer.training_ends:
+    # Where the end was postponed, the catalog's last day for new jobs is out of date as well.
+    if offer.training_ends and request.on > offer.training_ends and not request.is_postponed(offer):
         raise _training_ended(catalog, model, offer, request)
-    if offer.serving_ends:
-        days = (offer.serving_ends - request.on).days
+    end = request.shutdown_date or offer.serving_ends
+    if end:
+        days = (end - request.on).days
         if days <= 0 or days < request.margin_days:
-            raise _serving_ends(catalog, model, offer.serving_ends, request)
+            raise _serving_ends(catalog, model, end, request)
     return tuple(_warnings(catalog, model, offer, request))
 
 
@@ -110,6 +120,11 @@ def _serving_ends(catalog: Catalog, model: Model, day: date, request: Request) -
 
 def _warnings(catalog: Catalog, model: Model, offer: Offer, request: Request) -> list[str]:
     title = catalog.service(request.provider).title
+    if request.is_postponed(offer):
+        return [
+            f"{title} itself says that {model.name!r} is shut down on {request.shutdown_date}, later "
+            f"than the catalog's {offer.serving_ends}. Whether new jobs are taken, it decides."
+        ]
     sentences: list[str] = []
     if offer.serving_ends and (offer.serving_ends - request.on).days < NOTICE_DAYS:
         sentences.append(

@@ -105,6 +105,7 @@ class Catalog:
         method: Method,
         on: date,
         margin_days: int = 30,
+        shutdown_date: date | None = None,
     ) -> tuple[str, ...]:
         """Refuse a model that cannot, or should no longer, be trained; return warnings otherwise.
 
@@ -115,6 +116,7 @@ class Catalog:
             method: The training method.
             on: The day on which the job would be created.
             margin_days: Refuse where fine-tunes are switched off in fewer days than this.
+            shutdown_date: When the service itself switches the model off; wins over the catalog.
 
         Returns:
             Sentences on what the user should know: ends within `NOTICE_DAYS`, methods on which
@@ -130,7 +132,12 @@ class Catalog:
         if provider == "compatible":
             return ()
         request = _trainability.Request(
-            model_id=model_id, provider=provider, method=method, on=on, margin_days=margin_days
+            model_id=model_id,
+            provider=provider,
+            method=method,
+            on=on,
+            margin_days=margin_days,
+            shutdown_date=shutdown_date,
         )
         return _trainability.check(self, self.get(model_id), request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Self
 
 from gpt4o_tune._drive import run, takes_arguments_of
@@ -9,6 +10,7 @@ from gpt4o_tune._gateway import READ_PATIENCE
 from gpt4o_tune.catalog import DEFAULT_MODEL
 from gpt4o_tune.jobs import pausing
 from gpt4o_tune.jobs.launch import launch
+from gpt4o_tune.jobs.live_dates import planned
 from gpt4o_tune.jobs.outcome import model_of
 from gpt4o_tune.jobs.plan import IfExists, LaunchPlan, make_plan
 from gpt4o_tune.jobs.readiness import READY_TIMEOUT, await_ready
@@ -19,6 +21,7 @@ from gpt4o_tune.jobs.waiting import await_end, check_knobs
 from gpt4o_tune.providers import Provider
 
 if TYPE_CHECKING:
+    import datetime as dt
     import os
     from collections.abc import Callable, Mapping, Sequence
 
@@ -65,8 +68,13 @@ class FineTuneJob(SeenJob):
         file_expires_after: int | None = None,
         budget_usd: float | None = None,
         margin_days: int = 30,
+        shutdown_date: dt.date | None = None,
     ) -> LaunchPlan:
-        """Check and price a job without sending anything. Arguments and errors as for `create`."""
+        """Check and price a job without sending anything. Arguments and errors as for `create`.
+
+        `shutdown_date` is the day on which the service itself says that it switches the model off,
+        where you know it to differ from the catalog; `create` asks the service.
+        """
         return make_plan(
             train,
             validation=validation,
@@ -82,6 +90,7 @@ class FineTuneJob(SeenJob):
             file_expires_after=file_expires_after,
             budget_usd=budget_usd,
             margin_days=margin_days,
+            shutdown_date=shutdown_date,
         )
 
     @classmethod
@@ -140,11 +149,13 @@ class FineTuneJob(SeenJob):
             ValueError: A setting lies outside its range, or `record` holds another run.
             openai.APIError: The service refused, or stayed out of reach.
         """
-        plan = cls.plan(
+        place = provider or Provider.from_environment()
+        make = functools.partial(
+            cls.plan,
             train,
             validation,
             model=model,
-            provider=provider,
+            provider=place,
             method=method,
             hyperparameters=hyperparameters,
             grader=grader,
@@ -156,6 +167,7 @@ class FineTuneJob(SeenJob):
             budget_usd=budget_usd,
             margin_days=margin_days,
         )
+        plan = run(planned(make, model=model, gateway=place.blocking))
         return cls.launch(plan, if_exists=if_exists, record=record, progress=progress)
 
     @classmethod
@@ -169,7 +181,10 @@ class FineTuneJob(SeenJob):
         **settings: Any,
     ) -> Self:
         """As `create`, with the same arguments and without blocking on the network."""
-        plan = cls.plan(*arguments, **settings)
+        place: Provider = settings.pop("provider", None) or Provider.from_environment()
+        make = functools.partial(cls.plan, *arguments, provider=place, **settings)
+        model = settings.get("model", DEFAULT_MODEL)
+        plan = await planned(make, model=model, gateway=place.asynchronous)
         return await cls.launch_async(plan, if_exists=if_exists, record=record, progress=progress)
 
     @classmethod

@@ -11,12 +11,36 @@ from gpt4o_tune._display import plural
 from gpt4o_tune.errors import ModelRetiredError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.jobs.plan import LaunchPlan
 
-__all__ = ["require_not_ending"]
+__all__ = ["planned", "require_not_ending"]
 
 log = logging.getLogger("gpt4o_tune")
+
+
+async def planned(
+    make: Callable[..., LaunchPlan], *, model: str, gateway: Callable[[], Gateway]
+) -> LaunchPlan:
+    """Make a plan; where the catalog refuses for a date, ask the service whether it has moved it.
+
+    Args:
+        make: Makes the plan; takes the service's own `shutdown_date`.
+        model: The model to ask about.
+        gateway: Opens the way to the service, only where it is asked.
+
+    Raises:
+        ModelRetiredError: The date stands, or the service tells none.
+    """
+    try:
+        return make()
+    except ModelRetiredError as refusal:
+        end = await _told(gateway(), model)
+        if end is None or refusal.date is None or end <= refusal.date:
+            raise
+        return make(shutdown_date=end)
 
 
 async def require_not_ending(gateway: Gateway, plan: LaunchPlan) -> None:
@@ -25,8 +49,7 @@ async def require_not_ending(gateway: Gateway, plan: LaunchPlan) -> None:
     Raises:
         ModelRetiredError: The date is past, or nearer than the plan's margin.
     """
-    model = await gateway.find_model(plan.model)
-    end = _date(model.shutdown_date if model is not None else None)
+    end = await _told(gateway, plan.model)
     if end is None:
         return
     days = (end - plan.provider.clock.today()).days
@@ -50,6 +73,11 @@ async def require_not_ending(gateway: Gateway, plan: LaunchPlan) -> None:
             end,
             offer.serving_ends,
         )
+
+
+async def _told(gateway: Gateway, name: str) -> dt.date | None:
+    model = await gateway.find_model(name)
+    return _date(model.shutdown_date if model is not None else None)
 
 
 def _date(text: object) -> dt.date | None:

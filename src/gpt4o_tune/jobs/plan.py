@@ -24,6 +24,7 @@ from gpt4o_tune.jobs.rules import (
 from gpt4o_tune.jobs.uploading import check_expiry
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from gpt4o_tune.catalog import Method
@@ -136,6 +137,7 @@ def make_plan(
     seed: int | None,
     budget_usd: float | None,
     margin_days: int,
+    shutdown_date: dt.date | None = None,
     grader: Mapping[str, object] | None = None,
     integrations: Sequence[WandbIntegration] = (),
     metadata: Mapping[str, str] | None = None,
@@ -166,6 +168,7 @@ def make_plan(
             method=method,
             on=provider.clock.today(),
             margin_days=margin_days,
+            shutdown_date=shutdown_date,
         )
     )
     training.check(model=model, provider=provider.kind, method=method).raise_for_errors()
