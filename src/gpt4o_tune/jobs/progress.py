@@ -15,13 +15,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "uploading_line"]
 
+WORTH_SHOWING = 1_000_000
+"""Bytes from which an upload gets a line of its own."""
+
 
 @contextlib.contextmanager
 def uploading_line(*, progress: bool | None) -> Generator[OnProgress]:
-    """Show one line while files are sent; what is yielded takes the bytes sent and all there are."""
+    """Show one line while files are sent; what is yielded takes the bytes sent and all there are.
+
+    Unless asked for, nothing is shown for a file that is sent before anybody could read the line.
+    """
     line = live_line(progress=progress)
 
     def show(sent: int, total: int) -> None:
+        if total < WORTH_SHOWING and not progress:
+            return
         share = sent / total if total else 1.0
         line.show(f"uploading {bar(share)}  {sent / 1e6:,.1f} of {total / 1e6:,.1f} MB")
 
