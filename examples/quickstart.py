@@ -36,8 +36,8 @@ def main() -> None:
 
     heading("3. Count and price: what it would cost, before a cent is spent")
     print(tickets.tokens(model=BASE))
-    for model in (BASE, "gpt-4o-mini-2024-07-18"):
-        print(f"\n{model} at OpenAI:\n{indent(tickets.cost(model=model))}")
+    print(f"\nTraining {BASE} on them at OpenAI:\n{tickets.cost(model=BASE)}")
+    print(f"\nA cheaper one:\n{tickets.cost(model='gpt-4o-mini-2024-07-18').summary}")
 
     heading("4. Split: near-duplicates never stand on both sides")
     train, validation = tickets.split(validation=0.1, seed=7)
@@ -123,10 +123,6 @@ def prove(model: CustomModel, heldout: Dataset) -> None:
 
 def heading(text: str) -> None:
     print(f"\n\n{text}\n{'═' * len(text)}\n")
-
-
-def indent(value: object) -> str:
-    return textwrap.indent(str(value), "  ")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
+import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from gpt4o_tune.local.engines import Hyperparameters, parse_tool_calls, render_t
 from gpt4o_tune.local.engines.tiny.bag import Bag
 from gpt4o_tune.local.engines.tiny.network import Network, Shape, initial_weights, named
 from gpt4o_tune.local.engines.tiny.rendering import Turn, render
+from gpt4o_tune.local.engines.tiny.threads import one_blas_thread
 from gpt4o_tune.local.engines.tiny.tokenizer import Tokenizer
 from gpt4o_tune.local.engines.tiny.trainer import resolve
 from gpt4o_tune.local.engines.tiny.windows import CONTEXT, STRETCH, Batch, cut_windows
@@ -189,3 +192,26 @@ def test_tool_calls_read_back_as_written(calls: list[tuple[str, dict[str, object
 def test_content_becomes_text(content: object, text: str) -> None:
     """Text parts are joined and every other part leaves a marker."""
     assert render([{"role": "user", "content": content}])[0].text == text
+
+
+def blas_threads() -> set[int]:
+    """How many threads each BLAS of this process may use."""
+    return {
+        library["num_threads"]
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas"
+    }
+
+
+def test_blas_gets_its_threads_back_when_the_last_answer_ends() -> None:
+    """Answers that overlap hold BLAS to one thread together and leave the process as it was."""
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with ExitStack() as first, ExitStack() as second:
+            first.enter_context(one_blas_thread())
+            second.enter_context(one_blas_thread())
+            assert blas_threads() == {1}
+            first.close()
+            assert blas_threads() == {1}
+
+        assert blas_threads() == before

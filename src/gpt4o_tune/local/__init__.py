@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalServer"]
 
-_PARTS_OF_EXTRA = ("numpy", "starlette", "uvicorn", "python_multipart")
+_PARTS_OF_EXTRA = ("numpy", "starlette", "uvicorn", "python_multipart", "threadpoolctl")
 
 
 def __getattr__(name: str) -> object:

@@ -10,6 +10,7 @@ import numpy as np
 from gpt4o_tune.local.engines.protocol import GeneratedToken, Message
 from gpt4o_tune.local.engines.tiny.network import KeysValues, Network, named
 from gpt4o_tune.local.engines.tiny.rendering import Turn, render
+from gpt4o_tune.local.engines.tiny.threads import one_blas_thread
 from gpt4o_tune.local.engines.tiny.tokenizer import END, TOOL_CALL
 from gpt4o_tune.local.engines.tiny.windows import CONTEXT, STRETCH, prompt_tokens
 
@@ -80,7 +81,8 @@ class TinyLanguageModel:
         past: list[KeysValues] = []
         unread = prompt_tokens(self._model.tokenizer, history)
         while True:
-            logits = self._network.extend(np.array([unread], dtype=np.int32), bag, past)[0]
+            with one_blas_thread():
+                logits = self._network.extend(np.array([unread], dtype=np.int32), bag, past)[0]
             logprobs = _log_softmax(np.where(barred, -np.inf, logits))
             token = _choose(logprobs, temperature, top_p, rng)
             yield token, logprobs
