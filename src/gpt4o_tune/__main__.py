@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, get_args
 
@@ -30,8 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TuneError as error:
         print(error, file=sys.stderr)
         return UNREADABLE
-    print(json.dumps(report.to_dict(), indent=2) if options.json else report)
+    _write(json.dumps(report.to_dict(), indent=2) if options.json else str(report))
     return SOUND if report.ok else ERRORS_FOUND
+
+
+def _write(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; at its exit Python would try to flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

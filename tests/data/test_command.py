@@ -70,3 +70,19 @@ def test_what_cannot_be_read_exits_with_2(arguments: list[str], words: str) -> N
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    """`check FILE | head -1` shows no traceback and keeps its exit code."""
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b"no JSON\n" * 20_000)
+    command = [sys.executable, "-m", "gpt4o_tune", "check", str(path), "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
