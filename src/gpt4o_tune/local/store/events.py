@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import derived_id
-from gpt4o_tune.local.store.paging import page_of, read_page, read_record
+from gpt4o_tune.local.store.paging import page_of_job, read_record
 from gpt4o_tune.local.store.records import EventRecord, EventType, Level, Page
 
 if TYPE_CHECKING:
@@ -26,16 +26,7 @@ class EventStore:
     def page(self, job_id: str, *, after: str | None, limit: int) -> Page[EventRecord]:
         """List a job's events, newest first."""
         with self._database.reading() as connection:
-            rows = read_page(
-                connection,
-                "events",
-                where=["job_id = ?"],
-                arguments=[job_id],
-                after=after,
-                limit=limit,
-                order="desc",
-            )
-        return page_of(EventRecord, rows)
+            return page_of_job(connection, "events", EventRecord, job_id, after=after, limit=limit)
 
     def metrics(self, job_id: str) -> list[EventRecord]:
         """Read the measurements of all steps, in order."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.store.events import write_event
-from gpt4o_tune.local.store.paging import page_of, read_page, read_record
+from gpt4o_tune.local.store.paging import page_of_job, read_page, read_record
 from gpt4o_tune.local.store.records import (
     OPEN_STATUSES,
     CheckpointRecord,
@@ -193,16 +193,9 @@ class JobStore:
     def checkpoints(self, job_id: str, *, after: str | None, limit: int) -> Page[CheckpointRecord]:
         """List a job's checkpoints, newest first."""
         with self._database.reading() as connection:
-            rows = read_page(
-                connection,
-                "checkpoints",
-                where=["job_id = ?"],
-                arguments=[job_id],
-                after=after,
-                limit=limit,
-                order="desc",
+            return page_of_job(
+                connection, "checkpoints", CheckpointRecord, job_id, after=after, limit=limit
             )
-        return page_of(CheckpointRecord, rows)
 
 
 def _read(connection: sqlite3.Connection, job_id: str) -> JobRecord:

@@ -67,6 +67,28 @@ def read_page(
     return rows[:limit], len(rows) > limit
 
 
+def page_of_job(
+    connection: sqlite3.Connection,
+    table: Literal["events", "checkpoints"],
+    kind: type[R],
+    job_id: str,
+    *,
+    after: str | None,
+    limit: int,
+) -> Page[R]:
+    """Read what belongs to one job, newest first; errors as for `read_page`."""
+    rows = read_page(
+        connection,
+        table,
+        where=["job_id = ?"],
+        arguments=[job_id],
+        after=after,
+        limit=limit,
+        order="desc",
+    )
+    return page_of(kind, rows)
+
+
 def page_of(kind: type[R], rows: tuple[list[sqlite3.Row], bool]) -> Page[R]:
     """Turn what `read_page` gave into a page of values."""
     found, has_more = rows
