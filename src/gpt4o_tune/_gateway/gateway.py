@@ -103,6 +103,11 @@ class Gateway:
         with advised(self._base_url):
             return await repeating(self._clock, patience, self.sleep)(attempt)
 
+    async def _send(self, call: Callable[[], Out | Awaitable[Out]]) -> Out:
+        """Make a call that changes the server, once."""
+        with doubt(), advised(self._base_url):
+            return await self._answer(call)
+
     async def upload_file(
         self, stream: BinaryIO, *, filename: str, expires_after: int | None
     ) -> FileObject:
@@ -117,15 +122,14 @@ class Gateway:
             UnconfirmedError: The call failed, and the file may be there all the same.
             openai.APIStatusError: The server has plainly refused.
         """
-        with doubt(), advised(self._base_url):
-            return await self._answer(
-                lambda: self._client.files.create(
-                    file=(filename, stream),
-                    purpose="fine-tune",
-                    expires_after=_lifetime(expires_after),
-                    timeout=TRANSFER_TIMEOUT,
-                )
+        return await self._send(
+            lambda: self._client.files.create(
+                file=(filename, stream),
+                purpose="fine-tune",
+                expires_after=_lifetime(expires_after),
+                timeout=TRANSFER_TIMEOUT,
             )
+        )
 
     async def create_upload(
         self, *, size: int, filename: str, expires_after: int | None
@@ -169,12 +173,11 @@ class Gateway:
             UnconfirmedError: The call failed, and the file may be there all the same.
             openai.APIStatusError: The server has plainly refused.
         """
-        with doubt(), advised(self._base_url):
-            upload = await self._answer(
-                lambda: self._client.uploads.complete(
-                    upload_id, part_ids=list(part_ids), md5=md5, timeout=TRANSFER_TIMEOUT
-                )
+        upload = await self._send(
+            lambda: self._client.uploads.complete(
+                upload_id, part_ids=list(part_ids), md5=md5, timeout=TRANSFER_TIMEOUT
             )
+        )
         return upload.file
 
     async def cancel_upload(self, upload_id: str) -> None:
@@ -215,8 +218,7 @@ class Gateway:
             openai.APIStatusError: The server has plainly refused.
         """
         arguments = cast("dict[str, Any]", request)
-        with doubt(), advised(self._base_url):
-            return await self._answer(lambda: self._client.fine_tuning.jobs.create(**arguments))
+        return await self._send(lambda: self._client.fine_tuning.jobs.create(**arguments))
 
     async def retrieve_job(self, job_id: str, *, patience: float = READ_PATIENCE) -> FineTuningJob:
         timeout = self._timeout(patience)
