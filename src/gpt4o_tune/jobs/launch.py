@@ -73,7 +73,7 @@ async def launch(
                 job_id=equal.id,
             )
         # An earlier launch may have been killed before it could look for twins.
-        equal = await _keep_first(gateway, equals)
+        equal = await _keep_first(gateway, plan, equals)
         log.info("adopted job %s (%s): same data, same settings", equal.id, state_of(equal))
         return Launched(equal, adopted=True)
     await require_not_ending(gateway, plan)
@@ -144,22 +144,24 @@ async def _without_twins(gateway: Gateway, plan: LaunchPlan, job: FineTuningJob)
         # Ours is not listed yet, or the process that made the twin has cancelled it.
         ours = await gateway.retrieve_job(job.id, patience=LOOK_UP_PATIENCE)
         jobs = [*jobs, ours] if not is_final(ours) else jobs
-    return await _keep_first(gateway, jobs or [job])
+    return await _keep_first(gateway, plan, jobs or [job])
 
 
-async def _keep_first(gateway: Gateway, jobs: list[FineTuningJob]) -> FineTuningJob:
+async def _keep_first(
+    gateway: Gateway, plan: LaunchPlan, jobs: list[FineTuningJob]
+) -> FineTuningJob:
     """Cancel all but the first of equal jobs, before they train, and return the first."""
     first, *twins = jobs
     for twin in twins:
         if not is_final(twin):
             log.warning("job %s is a second copy of %s: cancelled", twin.id, first.id)
-            await _cancel(gateway, twin)
+            await _cancel(gateway, plan, twin)
     return first
 
 
-async def _cancel(gateway: Gateway, twin: FineTuningJob) -> None:
+async def _cancel(gateway: Gateway, plan: LaunchPlan, twin: FineTuningJob) -> None:
     try:
-        await gateway.cancel_job(twin.id)
+        await gateway.cancel_job(twin.id, fields=plan.provider.profile.cancel_fields)
     except CALL_ERRORS:
         if not is_final(await gateway.retrieve_job(twin.id, patience=LOOK_UP_PATIENCE)):
             raise
