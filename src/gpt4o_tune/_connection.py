@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "Connection"]
+__all__ = ["SYSTEM_CLOCK", "Clock", "Connection", "Paced"]
 
 
 class Clock(Protocol):
@@ -52,6 +52,25 @@ class _SystemClock:
 
 
 SYSTEM_CLOCK: Clock = _SystemClock()
+
+
+class Paced:
+    """What waits on a clock, blocking or suspending as the client behind it does."""
+
+    def __init__(self, clock: Clock, *, blocking: bool) -> None:
+        self._clock = clock
+        self._blocking = blocking
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+        return self._clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, without blocking a running event loop."""
+        if self._blocking:
+            self._clock.sleep(seconds)
+        else:
+            await self._clock.sleep_async(seconds)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import openai
 
+from gpt4o_tune._connection import Paced
 from gpt4o_tune._drive import run, settle
 from gpt4o_tune._gateway.failures import (
     UnreadableAnswerError,
@@ -56,26 +57,14 @@ CHAT_PATIENCE = 120.0
 """Seconds for which one chat call is repeated; rate limits are counted by the minute."""
 
 
-class Gateway:
+class Gateway(Paced):
     """The network verbs of this library over one openai client."""
 
     def __init__(self, client: openai.OpenAI | openai.AsyncOpenAI, clock: Clock) -> None:
+        super().__init__(clock, blocking=isinstance(client, openai.OpenAI))
         # One annotation for both clients: `settle` awaits what needs awaiting.
         self._client = cast("openai.AsyncOpenAI", client)
-        self._blocking = isinstance(client, openai.OpenAI)
-        self._clock = clock
         self._base_url = str(client.base_url).rstrip("/")
-
-    def now(self) -> float:
-        """Return monotonic seconds."""
-        return self._clock.now()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait, without blocking a running event loop."""
-        if self._blocking:
-            self._clock.sleep(seconds)
-        else:
-            await self._clock.sleep_async(seconds)
 
     async def each(
         self,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
+from gpt4o_tune._connection import Paced
 from gpt4o_tune._drive import settle
 from gpt4o_tune.errors import ProviderError
 
@@ -47,7 +48,7 @@ class Answer:
     """Seconds after which the service wants to be asked again."""
 
 
-class ArmGateway:
+class ArmGateway(Paced):
     """The calls that this library makes to Azure Resource Manager, over one httpx client."""
 
     def __init__(
@@ -56,11 +57,10 @@ class ArmGateway:
         token: Callable[[], str | Awaitable[str]],
         clock: Clock,
     ) -> None:
+        super().__init__(clock, blocking=isinstance(client, httpx.Client))
         # One annotation for both clients: `settle` awaits what needs awaiting.
         self._client = cast("httpx.AsyncClient", client)
-        self._blocking = isinstance(client, httpx.Client)
         self._token = token
-        self._clock = clock
 
     @classmethod
     def blocking(
@@ -75,17 +75,6 @@ class ArmGateway:
     ) -> ArmGateway:
         """Open a gateway for the asynchronous face."""
         return cls(httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT), token, clock)
-
-    def now(self) -> float:
-        """Return monotonic seconds."""
-        return self._clock.now()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait, without blocking a running event loop."""
-        if self._blocking:
-            self._clock.sleep(seconds)
-        else:
-            await self._clock.sleep_async(seconds)
 
     async def send(
         self,
