@@ -18,24 +18,34 @@ from gpt4o_tune.data.report import CheckReport, Problem
 
 if TYPE_CHECKING:
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.fixing import Change, Fixed
+    from gpt4o_tune.data.privacy import Redacted, Redaction
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
 
 __all__ = [
+    "Change",
     "CheckReport",
     "CostEstimate",
     "Dataset",
+    "Fixed",
     "Format",
     "OverlapReport",
     "Problem",
+    "Redacted",
+    "Redaction",
     "Split",
     "TokenReport",
 ]
 
 _HOME = {
+    "Change": "fixing",
     "CostEstimate": "cost",
+    "Fixed": "fixing",
     "OverlapReport": "similarity",
+    "Redacted": "privacy",
+    "Redaction": "privacy",
     "Split": "split",
     "TokenReport": "tokens",
 }

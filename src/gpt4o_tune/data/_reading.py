@@ -40,7 +40,7 @@ def read_row(store: RowStore, number: int, *, format: Format) -> Row:  # noqa: A
         return models[format].model_validate(decode(raw))
     except ValueError:
         line = store.lines[number]
-        problems = RowRules(_scope(format), _SHAPE_RULES).examine(line, raw).problems
+        problems = RowRules(scope_of(format), _SHAPE_RULES).examine(line, raw).problems
         raise broken(store.name, problems, doing=f"read line {line:,}") from None
 
 
@@ -77,7 +77,7 @@ class Records(Sequence[JsonObject]):
         self._store = store
         self._numbers = numbers
         self._doing = doing
-        self._scope = _scope(format)
+        self._scope = scope_of(format)
         self._rules = RowRules(self._scope, _SHAPE_RULES)
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ class Records(Sequence[JsonObject]):
         return broken(self._store.name, problems, doing=self._doing)
 
 
-def _scope(format: Format) -> Scope:  # noqa: A002  # as in Dataset
+def scope_of(format: Format) -> Scope:  # noqa: A002  # as in Dataset
     """Return a scope for rules on shape, which depend on no provider or model."""
     return scope_for(
         DEFAULT_MODEL, provider="openai", method=METHOD_OF_FORMAT[format], format=format

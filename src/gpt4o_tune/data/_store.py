@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import tempfile
 import weakref
 from array import array
 from dataclasses import dataclass, field
@@ -113,6 +114,14 @@ class RowStore:
         weakref.finalize(store, os.close, descriptor)
         return store
 
+    @classmethod
+    def from_pieces(cls, pieces: Iterable[bytes]) -> Self:
+        """Keep rows in a file without a name, mapped, so that they need not fit into memory."""
+        with tempfile.TemporaryFile() as file:
+            file.writelines(pieces)
+            file.flush()
+            return cls(mmap(file.fileno(), 0, access=ACCESS_READ) if file.tell() else b"")
+
     @property
     def path(self) -> Path | None:
         """The file behind the store, or None where the rows came from memory."""
@@ -128,7 +137,7 @@ class RowStore:
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._file is None:
-            return type(self), (self._buffer,)
+            return type(self), (self._buffer[:],)
         return _reopen, (self._file.path, self._file.size, self._file.mtime_ns)
 
     def detected_format(self) -> Format:

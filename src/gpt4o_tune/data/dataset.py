@@ -15,11 +15,13 @@ from gpt4o_tune.errors import ProviderError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.fixing import Fixed
     from gpt4o_tune.data.formats import Format
+    from gpt4o_tune.data.privacy import Kind, Redacted
     from gpt4o_tune.data.rows import Row
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -121,6 +123,7 @@ class Dataset(Selection):
         model: str | None = None,
         provider: ProviderLike = "openai",
         method: Method | None = None,
+        pii: bool = False,
     ) -> CheckReport:
         """Apply every rule to every row, in one pass and without changing anything.
 
@@ -128,12 +131,14 @@ class Dataset(Selection):
             model: The model to train; `DEFAULT_MODEL` where none is given.
             provider: Where; limits follow from it.
             method: How; the one that the rows' format is for where none is given.
+            pii: Whether to look for personal data too: e-mail addresses, phones, cards, accounts,
+                national ids, IP addresses. Secrets are always looked for.
 
         Raises:
             ProviderError: The catalog does not know the model, or there is no such provider.
         """
         from gpt4o_tune.data._reading import describe
-        from gpt4o_tune.data.checks import check, scope_for
+        from gpt4o_tune.data.checks import RULES, check, scope_for
 
         scope = scope_for(
             model or DEFAULT_MODEL,
@@ -143,14 +148,64 @@ class Dataset(Selection):
         )
         source = describe(self._store, self._numbers)
         lines = self._store.numbered(self._numbers)
+        rules = [rule for rule in RULES if pii or not rule.on_request]
         return CheckReport(
-            problems=tuple(check(lines, source=source, scope=scope)),
+            problems=tuple(check(lines, source=source, scope=scope, rules=rules)),
             source=self.source,
             rows=len(self),
             model=scope.model.name if scope.model else None,
             provider=scope.provider,
             method=scope.method,
         )
+
+    def redact(
+        self,
+        *,
+        kinds: Collection[Kind] | None = None,
+        replacement: str = "[{kind}_{number}]",
+    ) -> Redacted[Dataset]:
+        """Put placeholders in the place of secrets and personal data, wherever in the rows they stand.
+
+        The same value gets the same placeholder in all rows. Every other character stays as it is, rows in
+        which nothing is found keep their bytes, and the arguments of tool calls stay JSON. What is found,
+        and how surely, is written in `docs/reference/privacy.md`.
+
+        Args:
+            kinds: What to replace; everything where None.
+            replacement: The placeholder. `{kind}` becomes `EMAIL`, `{number}` counts the values of a kind;
+                without it, all values of a kind look the same.
+
+        Raises:
+            ValueError: There is no such kind, or the placeholder is no good.
+        """
+        from gpt4o_tune.data.privacy.redaction import Redacted, Redactor
+
+        redactor = Redactor(kinds, replacement, self._store.iterate(self._numbers))
+        lines = self._store.numbered(self._numbers)
+        store = RowStore.from_pieces(_ended(redactor.redact(line, raw) for line, raw in lines))
+        dataset = Dataset(store, range(len(store)), format=self._format)
+        return Redacted(dataset=dataset, changes=tuple(redactor.changes))
+
+    def fix(self, *, duplicates: bool = False, drop: bool = False) -> Fixed[Dataset]:
+        """Repair what can be repaired in one way only, and list every change and all that is left.
+
+        Each rule's page says what `fix` does about it; no text that anybody wrote is touched. Rows without
+        a fault of that sort keep their bytes. A byte order mark and blank lines are left out, as they are by
+        `to_jsonl`.
+
+        Args:
+            duplicates: Whether to leave out rows that say the same as an earlier one.
+            drop: Whether to leave out rows that still have errors.
+        """
+        from gpt4o_tune.data._reading import describe, scope_of
+        from gpt4o_tune.data.fixing import Fixed, Fixer
+
+        fixer = Fixer(scope_of(self.format), duplicates=duplicates, drop=drop)
+        fixer.note_source(describe(self._store, self._numbers))
+        rows = fixer.fix(self._store.numbered(self._numbers))
+        store = RowStore.from_pieces(_ended(rows))
+        dataset = Dataset(store, range(len(store)), format=self._format)
+        return Fixed(dataset=dataset, changes=fixer.changes, left=tuple(fixer.left))
 
     def tokens(self, *, model: str = DEFAULT_MODEL) -> TokenReport:
         """Count the tokens of every row for a model. No network is needed.
@@ -281,6 +336,16 @@ class Dataset(Selection):
         if isinstance(of, str):
             return field(self._records("split"), of, lines=self.lines)
         return map(of, self)
+
+
+def _ended(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """End each row but the last by a line end, if it has none."""
+    before = b""
+    for row in rows:
+        if before and not before.endswith(b"\n"):
+            yield b"\n"
+        yield row
+        before = row
 
 
 def _kind(provider: ProviderLike) -> ProviderKind:

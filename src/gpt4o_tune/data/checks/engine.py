@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.catalog import load
 from gpt4o_tune.data.checks.corpus import Corpus
+from gpt4o_tune.data.checks.privacy import conceal
 from gpt4o_tune.data.checks.rule import Conversation, Scope, Stray, Turn
 from gpt4o_tune.data.checks.structure import ROLES, message_lists
 from gpt4o_tune.data.checks.table import RULES
 from gpt4o_tune.data.checks.tools import declared_tools
 from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.privacy.prefilter import secrets_suspected
 from gpt4o_tune.data.report import Problem
 
 if TYPE_CHECKING:
@@ -70,11 +72,14 @@ def check(
             return problems
     row_rules = RowRules(scope, rules)
     size_rules = _about("size", rules, scope)
+    text_rules = _about("text", rules, scope)
     corpus = Corpus()
     for line, raw in lines:
         corpus.note_line(line, raw)
         examined = row_rules.examine(line, raw)
         problems += examined.problems
+        for rule in text_rules:
+            problems += _findings(rule, scope, raw, examined.row, line=line)
         if examined.row is None:
             continue
         for rule in size_rules:
@@ -116,7 +121,13 @@ class RowRules:
         self._on_exchange = _about("exchange", rules, scope)
 
     def examine(self, line: int, raw: bytes) -> Examined:
-        """Read a row and apply the rules to it, to its messages and to their order."""
+        """Read a row and apply the rules to it, to its messages and to their order; no secret is told."""
+        examined = self._examine(line, raw)
+        if examined.problems and secrets_suspected(raw):
+            return examined._replace(problems=conceal(examined.problems, raw, examined.row))
+        return examined
+
+    def _examine(self, line: int, raw: bytes) -> Examined:
         problems: list[Problem] = []
         try:
             row = decode(raw)

@@ -12,6 +12,7 @@ from gpt4o_tune.data.checks import (
     images,
     lines,
     preference,
+    privacy,
     source,
     structure,
     tools,
@@ -132,6 +133,14 @@ RULES: tuple[Rule, ...] = (
     Rule("unanswered-call", "error", "exchange", calls.unanswered_call),
     # Size
     Rule("too-long", "warning", "size", corpus.too_long),
+    # Secrets and personal data
+    Rule("secret", "error", "text", privacy.secret),
+    Rule("pii-email", "warning", "text", privacy.pii_email, on_request=True),
+    Rule("pii-phone", "warning", "text", privacy.pii_phone, on_request=True),
+    Rule("pii-card", "warning", "text", privacy.pii_card, on_request=True),
+    Rule("pii-iban", "warning", "text", privacy.pii_iban, on_request=True),
+    Rule("pii-national-id", "warning", "text", privacy.pii_national_id, on_request=True),
+    Rule("pii-ip", "warning", "text", privacy.pii_ip, on_request=True),
     # All rows together
     Rule("method-mismatch", "error", "corpus", corpus.method_mismatch),
     Rule("too-few-examples", "error", "corpus", corpus.too_few_examples),
