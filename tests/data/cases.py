@@ -17,7 +17,7 @@ class Case:
     code: str
     fails: list[Row] | bytes
     passes: list[Row] | bytes
-    arguments: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
     """Of `Dataset.check`."""
     format: Literal["chat", "preference", "reinforcement"] | None = None
     limits: dict[str, int] = field(default_factory=dict)
@@ -62,6 +62,17 @@ def pair(**changes: object) -> list[Row]:
         "non_preferred_output": [answer("No idea.")],
     }
     return [row | changes]
+
+
+PII = {"pii": True}
+
+# Put together here, so that no scanner of this repository takes it for a leak.
+SECRET = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
+
+
+def saying(text: str) -> list[Row]:
+    """One row whose user says a text."""
+    return chat(user(text), answer())
 
 
 PARAMETERS = {
@@ -309,6 +320,14 @@ CASES = (
     Case("unmatched-tool-result", exchange(result("b")), exchange(result())),
     Case("unmatched-tool-result", exchange(result(), result()), exchange(result(), answer())),
     Case("unanswered-call", exchange(user()), exchange(result(), user())),
+    # Secrets and personal data
+    Case("secret", saying(f"Use {SECRET}, please."), saying("Use sk-..., please.")),
+    Case("pii-email", saying("To ann.lee@acme.com"), saying("pip install a@b"), PII),
+    Case("pii-phone", saying("Call +49 30 901820"), saying("Version 30.901.820"), PII),
+    Case("pii-card", saying("4111 1111 1111 1111"), saying("4111 1111 1111 1112"), PII),
+    Case("pii-iban", saying("DE89370400440532013000"), saying("DE88370400440532013000"), PII),
+    Case("pii-national-id", saying("SSN 123-45-6789"), saying("Part 123-45-6789"), PII),
+    Case("pii-ip", saying("From 93.184.216.34"), saying("From 192.168.216.34"), PII),
     # All rows together
     Case("too-long", chat(user("word " * 66_000)), chat(user("word " * 65_000))),
     Case(

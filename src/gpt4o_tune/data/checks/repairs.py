@@ -51,20 +51,25 @@ def value_at(row: JsonObject, path: str) -> Json:
     """Return what a path leads to, None where that is nothing."""
     value: Json = row
     while path:
-        if isinstance(value, list) and (index := _INDEX.match(path)):
-            place = int(index[1])
-            value = value[place] if place < len(value) else None
-            path = path[index.end() :]
-        elif isinstance(value, dict):
-            # Keys of a file may hold dots and brackets; the longest that fits is meant.
-            fits = [key for key in value if path == key or path.startswith((f"{key}.", f"{key}["))]
-            if not fits:
+        if isinstance(value, list):
+            index = _INDEX.match(path)
+            if index is None or int(index[1]) >= len(value):
                 return None
-            key = max(fits, key=len)
+            value, path = value[int(index[1])], path[index.end() :]
+        elif isinstance(value, dict):
+            key = _first_key(value, path)
+            if key is None:
+                return None
             value, path = value[key], path[len(key) :].removeprefix(".")
         else:
             return None
     return value
+
+
+def _first_key(holder: JsonObject, path: str) -> str | None:
+    """Return the longest key that a path can begin with: keys may hold dots and brackets themselves."""
+    fits = [key for key in holder if path == key or path.startswith((f"{key}.", f"{key}["))]
+    return max(fits, key=len, default=None)
 
 
 def spot(row: JsonObject, path: str) -> Spot | None:
@@ -224,7 +229,7 @@ def _add_id(row: JsonObject, path: str, call: JsonObject) -> str | None:
     if asks is None:
         return None
     nameless = [other for other in _calls(asks) if other.get("id") in (None, "")]
-    taken = {*_ids(asks)}
+    taken = [*call_ids(Turn("", "assistant", asks))]
     waiting = [message.get("tool_call_id") for message in results]
     free = [identifier for identifier in waiting if identifier not in taken]
     if not results:
@@ -250,7 +255,7 @@ def answer_call(row: JsonObject, path: str) -> str | None:
     asks, results = _exchange(row, f"{before}[{first - 1}]")
     if asks is None:
         return None
-    answered = {message.get("tool_call_id") for message in results}
+    answered = [message.get("tool_call_id") for message in results]
     open_calls = [call for call in _calls(asks) if call.get("id") not in answered]
     nameless = [message for message in results if not isinstance(message.get("tool_call_id"), str)]
     result = cast("JsonObject", messages[number])
@@ -290,10 +295,6 @@ def _is_result(message: Json) -> bool:
 def _calls(message: JsonObject) -> list[JsonObject]:
     listed = message.get("tool_calls")
     return [call for call in listed if isinstance(call, dict)] if isinstance(listed, list) else []
-
-
-def _ids(message: JsonObject) -> set[str]:
-    return set(call_ids(Turn("", "assistant", message)))
 
 
 def _called(call: JsonObject) -> Json:

@@ -341,7 +341,7 @@ NATIONAL_IDS: tuple[Detector, ...] = (
         "A Turkish identity number",
         r"[1-9]\d{10}",
         is_turkish_id,
-        "Nüfus ve Vatandaşlık İşleri: two check digits",
+        "T.C. Kimlik No: two check digits",
         words=r"t\.?c\.?(?: kimlik\w*)?|kimlik\w*|tckn",
     ),
 )

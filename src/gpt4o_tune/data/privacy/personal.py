@@ -9,22 +9,27 @@ from itertools import pairwise
 from gpt4o_tune.data.privacy.checksums import digits_of, luhn, mod97
 from gpt4o_tune.data.privacy.detector import Detector
 
+_WORDS = re.compile(r"[a-z]+").findall
 _COUNTRY_DOMAINS = frozenset(
-    "ac ad ae af ag ai al am ao ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc cd "
-    "cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gb "
-    "gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp "
-    "ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms "
-    "mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro "
-    "rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt "
-    "tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw".split()
+    _WORDS(
+        "ac ad ae af ag ai al am ao ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc "
+        "cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr "
+        "ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je "
+        "jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo "
+        "mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt "
+        "pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk "
+        "tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw"
+    )
 )
 _OTHER_DOMAINS = frozenset(
-    "com org net edu gov mil int info biz name pro aero coop museum jobs mobi travel tel cat asia post xxx app dev "
-    "page blog xyz online site website shop store tech cloud email agency academy company digital group life live "
-    "media news space systems team today tools top work works world zone club art design studio health care bank law "
-    "legal consulting solutions support expert global international network social software technology ventures wiki "
-    "example guru ninja rocks school university education finance services city berlin hamburg koeln bayern paris "
-    "london nyc tokyo amsterdam madrid vlaanderen wien swiss scot wales bzh lat africa ltd gmbh llc inc".split()
+    _WORDS(
+        "com org net edu gov mil int info biz name pro aero coop museum jobs mobi travel tel cat asia post xxx app dev "
+        "page blog xyz online site website shop store tech cloud email agency academy company digital group life live "
+        "media news space systems team today tools top work works world zone club art design studio health care bank "
+        "law legal consulting solutions support expert global international network social software technology "
+        "ventures wiki example guru ninja rocks school university education finance services city berlin hamburg koeln "
+        "bayern paris london nyc tokyo amsterdam madrid vlaanderen wien swiss scot wales bzh lat africa ltd gmbh llc inc"
+    )
 )
 _LOCAL = r"[A-Za-z0-9!#$&+=?^_{|}~-]"
 _NOT_PEOPLE = re.compile(r"(?i)(?:git|hg|svn|no-?reply|do-?not-?reply|mailer-daemon)@")
@@ -113,9 +118,9 @@ def _varies(digits: str) -> bool:
 
 
 def _is_even(value: str) -> bool:
-    """Tell whether no group has a single digit but the first, as groups of versions and scores do."""
-    groups = re.findall(r"\d+", value)
-    return all(len(group) >= 2 for group in groups[1:])
+    """Tell whether at most one group after the first has a single digit, and none after a dot."""
+    single = re.findall(r"([ ./-])\d(?!\d)", value)
+    return len(single) <= 1 and "." not in single
 
 
 def is_public_ipv4(value: str) -> bool:
@@ -200,7 +205,7 @@ PERSONAL: tuple[Detector, ...] = (
         kind="phone",
         title="A phone number",
         pattern=re.compile(
-            r"(?<![\w+.,=*/^-])(?:\+|00(?=[1-9]\d[ ./-]?\d))[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ ./-]?\d){5,12}"
+            r"(?<![\w+.,=*/^-])(?:\+|(?<!\d )00(?=[1-9]\d[ ./-]?\d))[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ ./-]?\d){5,12}"
             r"(?![\w%]|[.,:]\d)"
         ),
         accepts=is_international_phone,
@@ -239,7 +244,7 @@ PERSONAL: tuple[Detector, ...] = (
         kind="phone",
         title="A phone number",
         pattern=re.compile(
-            r"(?<![\w.,=#/$€£-])(?<!\d )\(?\d{2,5}\)?(?:[ ./-]{0,2}\d){5,11}(?![\w%:]|[.,/-]\d)"
+            r"(?<![\w.,=#/$€£-])(?<!\d )\(?\d{1,5}\)?(?:[ ./-]{0,2}\d){5,11}(?![\w%:]|[.,/-]\d)"
         ),
         accepts=is_phone_beside_word,
         words=_PHONE_WORDS,

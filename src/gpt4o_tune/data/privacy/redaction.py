@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from gpt4o_tune._display import html_table, plural, table
 from gpt4o_tune.data.decode import decode
 from gpt4o_tune.data.privacy.leaves import Leaf, rewrite
-from gpt4o_tune.data.privacy.scanning import KINDS, find, unescaped
 from gpt4o_tune.data.privacy.prefilter import secrets_suspected
+from gpt4o_tune.data.privacy.scanning import KINDS, find, unescaped
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from gpt4o_tune.data.privacy.detector import Kind, Sighting
 
@@ -206,7 +206,7 @@ def _used_numbers(template: str, rows: Iterable[bytes]) -> dict[Kind, int]:
     if "{number}" not in template:
         return {}
     mark = "\x00"
-    patterns = {
+    patterns: dict[Kind, re.Pattern[bytes]] = {
         kind: re.compile(
             re.escape(_filled(template, kind, mark)).replace(re.escape(mark), r"(\d{1,9})").encode()
         )
