@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import plural, shorten
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _SHOWN_PER_CODE = 200
 _EXCERPT_COLUMNS = 240
+_TELLS_ENOUGH = 20
+"""Characters; what is shorter is shown with what it stands in."""
 _PAGE = "docs/reference/checks.md"
 
 
@@ -151,15 +154,14 @@ class _Excerpts:
             return ""
         raw = Redactor(None, "[{kind}]", ()).redact(problem.line, self._rows.raw(number))
         try:
-            value = value_at(decode(raw), problem.path)
+            row = decode(raw)
         except ValueError:
             return shorten(raw.decode(errors="replace"), _EXCERPT_COLUMNS)
-        if value is None and problem.path:
-            return ""
-        return shorten(
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False),
-            _EXCERPT_COLUMNS,
-        )
+        value = value_at(row, problem.path)
+        if not isinstance(value, dict | list) and len(str(value)) < _TELLS_ENOUGH:
+            value = value_at(row, re.sub(r"(\.|^)[^.]*$", "", problem.path))
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return shorten(text, _EXCERPT_COLUMNS)
 
 
 _NOTHING = "<p class='nothing'>No rule found anything.</p>"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data.checks.rule import Finding
+from gpt4o_tune.data.decode import decode
 from gpt4o_tune.data.privacy.prefilter import secrets_suspected
-from gpt4o_tune.data.privacy.scanning import sightings
+from gpt4o_tune.data.privacy.scanning import KINDS, sightings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from gpt4o_tune.data.checks.rule import Scope
     from gpt4o_tune.data.decode import JsonObject
-    from gpt4o_tune.data.privacy.detector import Kind
+    from gpt4o_tune.data.privacy.detector import Kind, Sighting
     from gpt4o_tune.data.report import Problem
 
 _LONGEST_SHOWN = 6
@@ -26,56 +28,61 @@ def secret(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding
     """A key, token or password, which everyone who gets the file or the model could use."""
     if not secrets_suspected(raw):
         return ()
-    return _findings(
-        raw,
-        row,
-        "secret",
-        "Revoke it where it was issued; then call redact(), which puts a placeholder in its place.",
+    fix = (
+        "Revoke it where it was issued; then call redact(), which puts a placeholder in its place."
     )
+    return [_finding(path, found, fix) for path, found in sightings(raw, row, ("secret",))]
 
 
 def pii_email(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
     """An e-mail address."""
-    return _personal(raw, row, "email") if b"@" in raw or b"\\u0040" in raw else ()
+    return _personal(raw, "email")
 
 
 def pii_phone(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
     """A phone number."""
-    return _personal(raw, row, "phone")
+    return _personal(raw, "phone")
 
 
 def pii_card(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
     """The number of a payment card."""
-    return _personal(raw, row, "card")
+    return _personal(raw, "card")
 
 
 def pii_iban(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
     """The number of a bank account."""
-    return _personal(raw, row, "iban")
+    return _personal(raw, "iban")
 
 
 def pii_national_id(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
     """A number that a state gives to a person."""
-    return _personal(raw, row, "national-id")
+    return _personal(raw, "national-id")
 
 
 def pii_ip(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
     """A public IP address."""
-    return _personal(raw, row, "ip")
+    return _personal(raw, "ip")
 
 
-def _personal(raw: bytes, row: JsonObject | None, kind: Kind) -> Iterator[Finding]:
-    return _findings(
-        raw,
-        row,
-        kind,
-        "Call redact(), which puts the same placeholder for the same value, or write an invented one.",
+def _personal(raw: bytes, kind: Kind) -> Iterator[Finding]:
+    fix = "Call redact(), which puts the same placeholder for the same value, or write an invented one."
+    return (
+        _finding(path, found, fix) for path, found in _people(raw) if found.detector.kind == kind
     )
 
 
-def _findings(raw: bytes, row: JsonObject | None, kind: Kind, fix: str) -> Iterator[Finding]:
-    for path, found in sightings(raw, row, (kind,)):
-        yield Finding(f"{found.detector.title} stands in the text: {found.masked}.", fix, path)
+@lru_cache(maxsize=1)
+def _people(raw: bytes) -> tuple[tuple[str, Sighting], ...]:
+    """Find all personal data of a row at once; the rules ask for it one after the other."""
+    try:
+        row = decode(raw)
+    except ValueError:
+        row = None
+    return tuple(sightings(raw, row, [kind for kind in KINDS if kind != "secret"]))
+
+
+def _finding(path: str, found: Sighting, fix: str) -> Finding:
+    return Finding(f"{found.detector.title} stands in the text: {found.masked}.", fix, path)
 
 
 def conceal(problems: Sequence[Problem], raw: bytes, row: JsonObject | None) -> list[Problem]:

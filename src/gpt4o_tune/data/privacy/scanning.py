@@ -25,6 +25,7 @@ KINDS: tuple[Kind, ...] = ("secret", "iban", "card", "ip", "email", "national-id
 _OF_KIND = {kind: tuple(d for d in DETECTORS if d.kind == kind) for kind in KINDS}
 _DIGITS = re.compile(r"\d(?:[^\n\d]{0,4}\d){5,}")
 _LIKE_IP = re.compile(r"\d\.\d{1,3}\.\d|[23][0-9A-Fa-f]{3}:")
+_FIELD_NAME = re.compile(r"[\w .-]*")
 _SHORTEST, _SHORTEST_SECRET = 6, 12
 _AT = re.compile("@")
 _LONGEST_LOCAL, _LONGEST_DOMAIN = 80, 260
@@ -42,7 +43,7 @@ def find(text: str, kinds: Collection[Kind] = KINDS, *, label: str = "") -> list
             that fewer kinds give a part of what all give.
         label: The name of the field that holds the text, such as `phone`, which counts as a word before it.
     """
-    if len(text) < _SHORTEST:
+    if len(text) < _SHORTEST or text.isalpha():
         return []
     seen = _Places(text, label)
     likely = [kind for kind in KINDS if seen.spans(kind)]
@@ -143,7 +144,9 @@ class _Places:
             return True
         before = self._text[max(0, start - _WORD_BEFORE) : start].rsplit("\n\n", 1)[-1]
         after = self._text[end : end + _WORD_AFTER]
-        return any(words.search(place) for place in (before, after, self._label.replace("_", " ")))
+        # A placeholder that stands for a key is no name.
+        label = self._label.replace("_", " ") if _FIELD_NAME.fullmatch(self._label) else ""
+        return any(words.search(place) for place in (before, after, label))
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
