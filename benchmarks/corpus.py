@@ -64,7 +64,7 @@ def texts(root: Path) -> Iterator[str]:
                 yield re.sub(r"^\.[A-Za-z\\].{0,3} ?", "", gzip.decompress(path.read_bytes()).decode(), flags=re.M)
             elif suffix in TEXT_SUFFIXES:
                 yield path.read_text("utf-8")
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, IndexError):  # gettext raises the last on odd plural rules
             continue
 
 

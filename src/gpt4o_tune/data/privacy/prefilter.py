@@ -28,16 +28,16 @@ _SMALL_K = re.compile(
 ).search
 _W = re.compile(rb"w(?:or)?d%b" % _GIVEN).search
 _BIG_W = re.compile(rb"W(?:OR)?D%b" % _GIVEN).search
-_SECRET = re.compile(rb"(?:ecret|ECRET)%b" % _GIVEN).search
+_SECRET = re.compile(rb"secret%b" % _GIVEN).search
 _Z = re.compile(
     rb"z(?:(?<=AIz)a[\w-]{35}|(?<=uthoriz)ation\W{1,12}(?:Bearer|Basic|bearer|token) )"
 ).search
 _J = re.compile(rb"J(?<=eyJ)[\w-]{10}").search
-_S = re.compile(rb"S(?:(?<=AS)IA[A-Z2-7]{16}|G\.[\w-]{22}\.)").search
-_COLON = re.compile(rb":(?=AA)(?<=\d:)[\w-]{35}").search
+_S = re.compile(rb"S(?:(?<=AS)IA[A-Z2-7]{16}|G\.[\w-]{22}\.|(?:ECRET|ecret)%b)" % _GIVEN).search
+_A = re.compile(rb"A(?<=[0-9]:A)A[\w-]{33}").search
 _EQUALS = re.compile(rb"=(?<=sig=)").search
 _URL = re.compile(rb":\\?/\\?/[^\s/@\"]*:[^\s/@\"]+@").search
-_ESCAPED = re.compile(rb"\\u00(?:2[dDeE]|3[0-9aAdD]|[4-7])").search
+_ZERO = re.compile(rb"0(?<=\\u0)0(?:2[dDeE]|3[0-9aAdD]|[4-7])").search
 """A letter, a digit or one of `-.:=` written as an escape, which no usual writer does."""
 
 
@@ -57,9 +57,9 @@ def secrets_suspected(raw: bytes) -> bool:
         or _Z(raw)
         or _J(raw)
         or _S(raw)
+        or _A(raw)
         or _EQUALS(raw)
-        or (b":AA" in raw and _COLON(raw))
-        or ((b"ecret" in raw or b"ECRET" in raw) and _SECRET(raw))
+        or _ZERO(raw)
+        or (b"secret" in raw and _SECRET(raw))
         or (b"@" in raw and _URL(raw))
-        or (b"\\u00" in raw and _ESCAPED(raw))
     )
