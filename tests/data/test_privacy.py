@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+import pickle
 import random
 import string
 import zlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,9 +20,6 @@ from gpt4o_tune.data.decode import decode
 from gpt4o_tune.data.privacy import DETECTORS, find, secrets_suspected
 from gpt4o_tune.errors import DatasetError
 from tests.data.cases import answer, call, calling, chat, pair, user
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ALNUM = string.ascii_letters + string.digits
 
@@ -96,6 +94,9 @@ STAND_INS = [
     "token: some.dotted.name.of.a.setting",
     "api_key = os.environ['OPENAI_API_KEY']",
     "secret = <insert your 32 characters here>",
+    '"NextToken": "eyJOZXh0VG9rZW4iOiBudWxsLCAiYm90b190cnVuY2F0ZV9hbW91bnQiOiAyfQ=="',
+    '"token": "9f4d9f69-275a-41fe-b58e-2b837bd9ba48"',
+    "arn:aws:secretsmanager:us-west-2:123456789012:secret:MySecret1-x1y2z3",
     "task-based-learning-with-a-long-hyphenated-name",
 ]
 PERSONAL = {
@@ -313,6 +314,7 @@ def test_what_is_not_found_keeps_its_bytes(tmp_path: Path) -> None:
     clean = Dataset.from_jsonl(path).redact().dataset
     out = clean.to_jsonl(tmp_path / "out.jsonl").read_bytes()
     assert out == plain + touched.replace(b"ann@acme.com", b"[EMAIL_1]")
+    assert pickle.loads(pickle.dumps(clean)) == clean  # noqa: S301
 
 
 @pytest.mark.parametrize(
@@ -369,3 +371,11 @@ def test_fewer_kinds_find_a_part_of_what_all_find(text: str, more: str) -> None:
         assert (text + more)[found.start : found.end] == found.value
     for kind in ("secret", "email", "phone", "card"):
         assert find(text + more, [kind]) == [f for f in everything if f.detector.kind == kind]
+
+
+def test_the_page_lists_every_detector() -> None:
+    """What is looked for is written down, with where the rule comes from."""
+    page = (Path(__file__).parents[2] / "docs/reference/privacy.md").read_text("utf-8")
+    for detector in DETECTORS:
+        lines = [line for line in page.splitlines() if f"| `{detector.name}` |" in line]
+        assert any(detector.source in line for line in lines)

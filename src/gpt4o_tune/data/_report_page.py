@@ -38,7 +38,7 @@ def page(report: CheckReport, rows: Dataset | None) -> str:
     groups: dict[str, list[Problem]] = {}
     for problem in (*report.errors, *report.warnings):
         groups.setdefault(problem.code, []).append(problem)
-    excerpts = _Excerpts(rows)
+    excerpts = _Excerpts(rows, {problem.line for problem in report.problems})
     rules = {rule.code: rule for rule in RULES}
     sections = "".join(_section(rules[code], found, excerpts) for code, found in groups.items())
     return (
@@ -141,18 +141,18 @@ def _place(problem: Problem) -> str:
 class _Excerpts:
     """What stands at the place of a problem, without secrets and personal data."""
 
-    def __init__(self, rows: Dataset | None) -> None:
+    def __init__(self, rows: Dataset | None, lines: set[int]) -> None:
         self._rows = rows
-        self._numbers = (
-            {line: number for number, line in enumerate(rows.lines)} if rows is not None else {}
-        )
+        self._redactor = Redactor(None, "[{kind}]", ())
+        places = enumerate(rows.lines) if rows is not None else ()
+        self._numbers = {line: number for number, line in places if line in lines}
 
     def of(self, problem: Problem) -> str:
         """Return the text; empty where there is none to show."""
         number = self._numbers.get(problem.line)
         if self._rows is None or number is None:
             return ""
-        raw = Redactor(None, "[{kind}]", ()).redact(problem.line, self._rows.raw(number))
+        raw = self._redactor.redact(problem.line, self._rows.raw(number))
         try:
             row = decode(raw)
         except ValueError:

@@ -16,7 +16,7 @@ from gpt4o_tune.data.checks.repairs import REPAIRS, value_at
 from gpt4o_tune.data.decode import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gpt4o_tune.data.checks.rule import Scope, Source
     from gpt4o_tune.data.decode import Json, JsonObject
@@ -27,6 +27,7 @@ __all__ = ["Change", "Fixed"]
 _ROUNDS = 8
 """A repair can bring the next fault to light, such as a weight under a role that had to be renamed."""
 _SHOWN_CHARS = 60
+_COLUMNS = 60
 _SHOWN = 12
 
 DatasetT = TypeVar("DatasetT")
@@ -79,37 +80,41 @@ class Fixed(Generic[DatasetT]):
         }
 
     def __str__(self) -> str:
-        told = [f"{plural(len(self.changes), 'change')}, {plural(len(self.left), 'problem')} left."]
+        lines = [self._headline()]
         if self.changes:
-            more = len(self.changes) - _SHOWN
-            rest = f"\n… and {more:,} more in .changes" if more > 0 else ""
-            told.append(table(_HEADERS, self._cells(), align=">") + rest)
-        told += [f"left: {problem}" for problem in self.left[:_SHOWN]]
-        more = len(self.left) - _SHOWN
-        return (
-            "\n\n".join(told[:2])
-            + "".join(f"\n{line}" for line in told[2:])
-            + (f"\n… and {more:,} more in .left" if more > 0 else "")
-        )
+            lines += [
+                "",
+                table(_HEADERS, self._cells(), align=">"),
+                *_more(self.changes, "changes"),
+            ]
+        if self.left:
+            lines += ["", "Left:", *map(str, self.left[:_SHOWN]), *_more(self.left, "left")]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        told = f"{plural(len(self.changes), 'change')}, {plural(len(self.left), 'problem')} left"
-        return f"<p>{told}</p>{html_table(_HEADERS, self._cells()) if self.changes else ''}"
+        body = html_table(_HEADERS, self._cells()) if self.changes else ""
+        return f"<p>{self._headline()}</p>{body}"
+
+    def _headline(self) -> str:
+        return f"{plural(len(self.changes), 'change')}, {plural(len(self.left), 'problem')} left."
 
     def _cells(self) -> list[list[str]]:
         return [
-            [
-                f"{c.line:,}",
-                c.path,
-                c.code,
-                c.done,
-                f"{c.before} -> {c.after}" if c.after else c.before,
-            ]
-            for c in self.changes[:_SHOWN]
+            [f"{change.line:,}", change.path, change.code, shorten(_told(change), _COLUMNS)]
+            for change in self.changes[:_SHOWN]
         ]
 
 
-_HEADERS = ["line", "path", "code", "done", "what"]
+def _told(change: Change) -> str:
+    return f"{change.done}: {change.before} -> {change.after}" if change.after else change.done
+
+
+def _more(items: Sequence[object], name: str) -> list[str]:
+    rest = len(items) - _SHOWN
+    return [f"… and {rest:,} more in .{name}"] if rest > 0 else []
+
+
+_HEADERS = ["line", "path", "code", "done"]
 
 
 class Fixer:

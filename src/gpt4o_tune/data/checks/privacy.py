@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from gpt4o_tune.data.checks.rule import Finding
 from gpt4o_tune.data.decode import decode
 from gpt4o_tune.data.privacy.prefilter import secrets_suspected
-from gpt4o_tune.data.privacy.scanning import KINDS, sightings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,9 @@ def secret(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding
     """A key, token or password, which everyone who gets the file or the model could use."""
     if not secrets_suspected(raw):
         return ()
+    # The patterns take longer to compile than most files to check, and few files need them.
+    from gpt4o_tune.data.privacy.scanning import sightings
+
     fix = (
         "Revoke it where it was issued; then call redact(), which puts a placeholder in its place."
     )
@@ -74,6 +76,8 @@ def _personal(raw: bytes, kind: Kind) -> Iterator[Finding]:
 @lru_cache(maxsize=1)
 def _people(raw: bytes) -> tuple[tuple[str, Sighting], ...]:
     """Find all personal data of a row at once; the rules ask for it one after the other."""
+    from gpt4o_tune.data.privacy.scanning import KINDS, sightings
+
     try:
         row = decode(raw)
     except ValueError:
@@ -106,6 +110,8 @@ def concealed(texts: Iterable[str], raw: bytes, row: JsonObject | None) -> list[
 
 
 def _secrets(raw: bytes, row: JsonObject | None) -> list[str]:
+    from gpt4o_tune.data.privacy.scanning import sightings
+
     return [found.value for _, found in sightings(raw, row, ("secret",))]
 
 

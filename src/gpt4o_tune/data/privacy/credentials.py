@@ -19,7 +19,7 @@ _BITS_OF_RANDOM_TEXT = 3.0
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _STAND_IN = re.compile(
     r"(?i)example|sample|placeholder|your[-_]?|changeme|redacted|dummy|insert|replace|\.\.\.|x{4,}|\*{3,}"
-    r"|0{8,}|1234567|abcdef(?:gh|12)|<[^>]*>|\$\{|\{\{|%[sd(]|test[-_]?(?:key|token|secret)|foobar"
+    r"|0{8,}|1234567|abcdef(?:gh|12)|abcd1234|1234abcd|a1b2c3|a123b45|<[^>]*>|\$\{|\{\{|%[sd(]|test[-_]?(?:key|token|secret)|foobar"
 )
 
 
@@ -61,7 +61,9 @@ def is_private_key(value: str) -> bool:
 def is_password(value: str) -> bool:
     """Tell whether a value mixes letters with digits and is drawn by chance, as written names are not."""
     mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
-    return mixed and is_random(value) and not _NAME_LIKE.fullmatch(value)
+    return (
+        mixed and is_random(value) and not _NAME_LIKE.fullmatch(value) and not _UUID.search(value)
+    )
 
 
 _SHORTEST_KEY = 60
@@ -69,6 +71,8 @@ _NAME_LIKE = re.compile(
     r"[A-Za-z_]+[\w.]*\(.*|(?:[a-z]+[-_./:])+[a-z]*\d{0,4}|[A-Za-z]+\d{0,4}|[A-Z_]+\d{0,4}"
 )
 """Calls, dotted and dashed names, words with a number."""
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+"""An identifier much more often than a secret."""
 
 
 def _token(
@@ -97,10 +101,14 @@ _PEM = (
     r"(?:[A-Za-z0-9+/=:,. \r\n\t\\-]{60,8000}?-----END (?P=label)-----|[A-Za-z0-9+/=:, \r\n\t\\]{60,8000})"
 )
 _KEY = r"(?:[Kk]ey|KEY)"
+_TOKEN = r"(?:[Tt]oken|TOKEN)"  # noqa: S105  # the word itself
 _ASSIGNED = (
-    r"[Pp]assw(?:or)?d|PASSW(?:OR)?D|[Pp]wd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
+    r"[Pp]assw(?:or)?d|PASSW(?:OR)?D|[Pp]wd|PWD|(?<![:/])(?:[Ss]ecret|SECRET)"
+    rf"|(?<![A-Za-z_:/-]){_TOKEN}|[A-Z]_TOKEN"
+    rf"|(?:[Aa]ccess|ACCESS|[Aa]uth|AUTH|[Aa]pi|API|[Rr]efresh|REFRESH|[Bb]ot|BOT)[_-]?{_TOKEN}"
     rf"|(?:[Aa]pi|API|[Aa]ccess|ACCESS|[Aa]uth|AUTH|[Ss]ecret|SECRET|[Pp]rivate|PRIVATE)[_-]?{_KEY}"
 )
+"""Names of what must stay secret; other tokens page through lists, or make a request count once."""
 _AWS_SECRET = rf"(?:[Ss]ecret|SECRET)[_-]?(?:(?:[Aa]ccess|ACCESS)[_-]?)?{_KEY}"
 _GITHUB = "GitHub Engineering, 'Behind GitHub's new authentication token formats' (2021)"
 
@@ -290,7 +298,9 @@ SECRETS: tuple[Detector, ...] = (
         name="azure-account-key",
         kind="secret",
         title="An Azure account key",
-        pattern=re.compile(r"(?:Account|Access)Key=(?P<value>[A-Za-z0-9+/]{40,86}={1,2})"),
+        pattern=re.compile(
+            r"(?:Account|SharedAccess)Key=(?P<value>(?:[A-Za-z0-9+/]{86}=|[A-Za-z0-9+/]{43})=)"
+        ),
         hints=("Key=",),
         accepts=is_random,
         source="Azure documentation, 'Configure connection strings'",
