@@ -206,7 +206,7 @@ class Fixer:
         def once(pairs: list[tuple[str, Json]]) -> JsonObject:
             value: JsonObject = {}
             for key, item in pairs:
-                if key in value and (type(value[key]) is not type(item) or value[key] != item):
+                if key in value and json.dumps(value[key]) != json.dumps(item):
                     raise ValueError("different values")
                 if key in value:
                     repeated[key] = None
@@ -222,7 +222,7 @@ class Fixer:
                 return raw
             new = _encode(row, like=raw) if repeated and isinstance(row, dict) else None
             if new is not None:
-                for key in repeated:
+                for key in concealed(repeated, raw, row):
                     self._note(line, key, "duplicate-key", "kept one of the two, which were equal")
                 return new
         return raw
