@@ -111,7 +111,7 @@ def estimate(
         raise ValueError(f"the tokens were counted for {report.model!r}, not for {model.name!r}")
     times = _epochs(epochs, rows=len(report))
     limit = model.training_context
-    once = sum(min(tokens, limit) if limit else tokens for tokens in report.per_row)
+    once = sum(min(tokens, limit) if limit else tokens for tokens in report.counts.totals)
     offer = model.offer(provider)
     price = offer.training_usd if offer else None
     return CostEstimate(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gpt4o_tune.catalog import Method
+    from gpt4o_tune.data._survey import Wanted
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.rows import Row
@@ -132,25 +133,43 @@ class Dataset(Selection):
         Raises:
             ProviderError: The catalog does not know the model, or there is no such provider.
         """
-        from gpt4o_tune.data._reading import describe
-        from gpt4o_tune.data.checks import check, scope_for
+        from gpt4o_tune.data import _facts
 
-        scope = scope_for(
-            model or DEFAULT_MODEL,
-            provider=_kind(provider),
-            method=method or METHOD_OF_FORMAT[self.format],
-            format=self.format,
-        )
-        source = describe(self._store, self._numbers)
-        lines = self._store.numbered(self._numbers)
+        wanted = self._wanted(model=model, provider=provider, method=method, count=False)
+        known = load().find(wanted.model)
         return CheckReport(
-            problems=tuple(check(lines, source=source, scope=scope)),
+            problems=_facts.problems(self._store, self._numbers, wanted),
             source=self.source,
             rows=len(self),
-            model=scope.model.name if scope.model else None,
-            provider=scope.provider,
-            method=scope.method,
+            model=known.name if known else None,
+            provider=wanted.provider,
+            method=wanted.method,
         )
+
+    def scan(
+        self,
+        *,
+        model: str | None = None,
+        provider: ProviderLike = "openai",
+        method: Method | None = None,
+    ) -> Self:
+        """Read all rows once for what `check`, `tokens`, `cost` and `split` will ask, and return the dataset.
+
+        Each of these reads what it needs by itself; one pass for all saves time where there are many rows.
+
+        Args:
+            model: As for `check`; tokens are counted for the same model.
+            provider: As for `check`.
+            method: As for `check`.
+
+        Raises:
+            ProviderError: The catalog does not know the model, or there is no such provider.
+        """
+        from gpt4o_tune.data import _facts
+
+        wanted = self._wanted(model=model, provider=provider, method=method, count=True)
+        _facts.problems(self._store, self._numbers, wanted)
+        return self
 
     def tokens(self, *, model: str = DEFAULT_MODEL) -> TokenReport:
         """Count the tokens of every row for a model. No network is needed.
@@ -161,13 +180,11 @@ class Dataset(Selection):
             DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
             ProviderError: The catalog does not know the model.
         """
-        from gpt4o_tune.data._token_counts import counts_of
+        from gpt4o_tune.data._facts import token_counts
         from gpt4o_tune.data.tokens import TokenReport
 
         known = load().get(model)
-        counts = counts_of(self._store, model=known)
-        if (missing := counts.missing(self._numbers)) or not self:
-            counts.add(missing, self._records("count tokens", missing), model=known)
+        counts = token_counts(self._store, self._numbers, model=known, format=self.format)
         return TokenReport.of(counts.of(self._numbers), model=known)
 
     def cost(
@@ -270,6 +287,25 @@ class Dataset(Selection):
             validation=held_out,
             test=tested if test else None,
             leakage=straddling(rows, parts),
+        )
+
+    def _wanted(
+        self,
+        *,
+        model: str | None,
+        provider: ProviderLike,
+        method: Method | None,
+        count: bool,
+    ) -> Wanted:
+        from gpt4o_tune.data._survey import Wanted
+
+        return Wanted(
+            format=self.format,
+            model=model or DEFAULT_MODEL,
+            provider=_kind(provider),
+            method=method or METHOD_OF_FORMAT[self.format],
+            judge=True,
+            count=count,
         )
 
     def _values(self, of: Group | None) -> Iterator[object] | None:
