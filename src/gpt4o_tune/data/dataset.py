@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.formats import Format
+    from gpt4o_tune.data.preview import Preview
     from gpt4o_tune.data.rows import Row
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -169,6 +170,25 @@ class Dataset(Selection):
         if (missing := counts.missing(self._numbers)) or not self:
             counts.add(missing, self._records("count tokens", missing), model=known)
         return TokenReport.of(counts.of(self._numbers), model=known)
+
+    def preview(self, index: int, *, model: str = DEFAULT_MODEL) -> Preview:
+        """Show one row as a model sees it: token by token, with what is trained and what is cut off.
+
+        Example:
+            >>> print(data.preview(0))
+            >>> print(data.preview(0).to_text(color=True))
+
+        Raises:
+            IndexError: There is no such row.
+            DatasetError: The row cannot be read; its faults are in `.problems`.
+            ProviderError: The catalog does not know the model.
+        """
+        from gpt4o_tune.data.preview import preview
+
+        number = self._numbers[index]
+        row = self._records("preview the row", [number])[0]
+        known = load().get(model)
+        return preview(row, model=known, source=self.source, line=self._store.lines[number])
 
     def cost(
         self,
