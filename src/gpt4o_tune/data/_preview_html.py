@@ -30,7 +30,7 @@ font:13px/1.7 ui-monospace,Menlo,Consolas,monospace}
 .g4t-preview p.trained>*:nth-child(even){background:rgba(46,160,67,.50)}
 .g4t-preview p>s{background:rgba(229,83,75,.18);opacity:.7}
 .g4t-preview p>s:nth-child(even){background:rgba(229,83,75,.34)}
-.g4t-preview p>em{background:none;opacity:.7}
+.g4t-preview p>em:nth-child(n),.g4t-preview p.trained>em:nth-child(n){background:none;opacity:.7}
 .g4t-preview .legend{font-size:12px;padding-top:.6rem;border-top:1px solid rgba(128,128,128,.3)}
 .g4t-preview .legend p{display:inline;font-size:12px;margin-right:1em}
 @media (max-width:40rem){.g4t-preview .row{grid-template-columns:1fr}.g4t-preview .side{text-align:left}}

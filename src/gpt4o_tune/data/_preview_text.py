@@ -184,5 +184,7 @@ def _legend(preview: Preview, *, color: bool) -> str:
     signs = ["▌ trained"]
     if preview.cut:
         signs.append("✗ cut off")
-    signs.append("shades alternate from token to token" if color else f"{_TOKEN_END} end of a token")
+    signs.append(
+        "shades alternate from token to token" if color else f"{_TOKEN_END} end of a token"
+    )
     return "   ".join(signs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, get_args
 
@@ -14,11 +15,13 @@ from gpt4o_tune.data.report import CheckReport, Problem
 from gpt4o_tune.errors import ProviderError
 
 if TYPE_CHECKING:
+    import datetime
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.cost_table import CostTable
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.preview import Preview
     from gpt4o_tune.data.rows import Row
@@ -216,6 +219,60 @@ class Dataset(Selection):
             self.tokens(model=model), model=known, provider=_kind(provider), epochs=epochs
         )
 
+    def costs(
+        self,
+        *,
+        epochs: int | Literal["auto"] = "auto",
+        calls_per_month: float = 0,
+        months: float = 1,
+        input_tokens: float | None = None,
+        output_tokens: float | None = None,
+        hosting_hours: float = 730,
+        providers: Sequence[ProviderLike] = ("openai", "azure"),
+        on: datetime.date | None = None,
+    ) -> CostTable:
+        """Estimate training, hosting and inference on every model that such rows train, or once did.
+
+        Example:
+            >>> print(data.costs(calls_per_month=100_000))
+
+        Args:
+            epochs: Passes over the data; `auto` estimates what the service would choose.
+            calls_per_month: How often the finished model is asked.
+            months: How long it is used, for the total.
+            input_tokens: What a call reads; the mean of the rows where it is not given, a row being one call.
+            output_tokens: What a call writes; the mean of what is trained in a row where it is not given.
+            hosting_hours: Hours a month in which the model is deployed, where that is billed.
+            providers: Where to look.
+            on: The day for which the table holds; today where none is given.
+
+        Raises:
+            DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
+            ProviderError: There is no such provider.
+            ValueError: A figure is out of range.
+        """
+        from datetime import date
+
+        from gpt4o_tune.data.cost_table import Usage, cost_table
+
+        usage = Usage(
+            calls_per_month=calls_per_month,
+            months=months,
+            hosting_hours=hosting_hours,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+        )
+        return cost_table(
+            lambda model: self.tokens(model=model),
+            format=self.format,
+            examples=len(self),
+            has_images=self._shows_images(),
+            usage=usage,
+            epochs=epochs,
+            providers=[_kind(provider) for provider in providers],
+            on=on or date.today(),
+        )
+
     def duplicates(self, *, near: bool = True) -> list[tuple[int, ...]]:
         """Group rows that are alike, directly or through others; see `gpt4o_tune.data.similarity`.
 
@@ -291,6 +348,13 @@ class Dataset(Selection):
             test=tested if test else None,
             leakage=straddling(rows, parts),
         )
+
+    def _shows_images(self) -> bool:
+        from gpt4o_tune.data.cost_table import may_show_image, shows_image
+
+        rows = zip(self._numbers, self._store.iterate(self._numbers), strict=True)
+        doubtful = array("Q", (number for number, raw in rows if may_show_image(raw)))
+        return bool(doubtful) and any(map(shows_image, self._records("price images", doubtful)))
 
     def _values(self, of: Group | None) -> Iterator[object] | None:
         """Return what each row holds in a field, or what a function says of it."""
