@@ -103,7 +103,7 @@ def _cells(row: CostRow, costs: CostTable) -> tuple[str, ...]:
         _compact(row.training.tokens) + ("*" if row.rows_cut else ""),
         _usd(row.training.usd),
         _usd(row.hosting_usd_per_month),
-        _usd(calls) if costs.usage.calls_per_month else "–",
+        _usd(calls) if costs.usage.calls_per_month else "-",
         _usd(row.total_usd) if row.total_usd is not None else f"≥ {_usd(row.at_least_usd)}",
         _usd(row.usd_per_1000_calls),
         f"{row.serving_ends or 'no date'}" + ("†" if _ends_early(row, costs) else ""),
@@ -136,8 +136,8 @@ def _heading(costs: CostTable) -> str:
     usage = costs.usage
     calls = f"{usage.calls_per_month:,.0f} calls a month" if usage.calls_per_month else "no calls"
     months = f"{usage.months:g} month" + ("" if usage.months == 1 else "s")
-    epochs = {row.training.epochs for row in costs.rows}
-    times = f", {plural(*epochs, 'epoch')}" if len(epochs) == 1 else ""
+    # All models take as many: the rule looks at the number of rows only.
+    times = f", {plural(costs.rows[0].training.epochs, 'epoch')}" if costs.rows else ""
     return (
         f"{plural(costs.examples, costs.format + ' row')}{times}; {calls} for {months}. US dollars, estimated "
         f"for {costs.on}."

@@ -349,6 +349,43 @@ class Dataset(Selection):
             leakage=straddling(rows, parts),
         )
 
+    def mix(self, general: Dataset, ratio: float, *, seed: int = 0) -> Dataset:
+        """Blend general examples in, so that a model keeps skills that these rows do not train.
+
+        The rows keep their order and their bytes; the general ones, drawn from their content and each
+        taken at most once, stand evenly among them. The result has bytes of its own: its `source` is
+        `records`, and its lines are numbered from 1. Mix after splitting, and the training part only.
+
+        Example:
+            >>> train = train.mix(general, 0.2, seed=7)
+
+        Args:
+            general: Rows of the same format that show what else the model should stay able to do.
+            ratio: Their share of the result, above 0 and below 1.
+            seed: Another seed gives another draw.
+
+        Raises:
+            DatasetError: The formats differ, general rows also stand here, there are too few of them, or
+                a row cannot be read.
+            ValueError: The ratio is out of range.
+        """
+        from gpt4o_tune.data.mixing import draw, interleaved, joined
+
+        if general.format != self.format:
+            raise DatasetError(
+                f"{self.format} rows cannot be mixed with {general.format} rows: no job trains on both."
+            )
+        doing = "mix rows"
+        chosen = general.select(
+            draw(self._records(doing), general._records(doing), ratio=ratio, seed=seed)
+        )
+        parts = (self, chosen)
+        rows, others = (part._store.iterate(part._numbers) for part in parts)
+        size = sum(sum(part._store.sizes(part._numbers)) for part in parts)
+        mixed = interleaved(rows, others, sizes=(len(self), len(chosen)))
+        store = RowStore(joined(mixed, size=size))
+        return Dataset(store, range(len(store)), format=self.format)
+
     def _shows_images(self) -> bool:
         from gpt4o_tune.data.cost_table import may_show_image, shows_image
 

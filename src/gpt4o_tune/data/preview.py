@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from gpt4o_tune.data import _turns
@@ -296,10 +296,11 @@ class _Ruler:
 def _outputs(row: Mapping[str, object]) -> Iterator[Output | None]:
     """Yield which output each turn of a row belongs to, without end for rows that have none."""
     if "messages" in row:
-        yield from cycle([None])
-    yield from (None for _ in _turns.items(_turns.mapping(row.get("input")).get("messages")))
-    yield from ("preferred" for _ in _turns.items(row.get("preferred_output")))
-    yield from ("non_preferred" for _ in _turns.items(row.get("non_preferred_output")))
+        yield from repeat(None)
+    yield from repeat(None, len(_turns.items(_turns.mapping(row.get("input")).get("messages"))))
+    outputs: tuple[Output, Output] = ("preferred", "non_preferred")
+    for output in outputs:
+        yield from repeat(output, len(_turns.items(row.get(f"{output}_output"))))
 
 
 def _message(
@@ -333,8 +334,8 @@ def _parts(turn: _turns.Turn, *, model: Model, ruler: _Ruler) -> Iterator[Previe
             yield _text(text, "text", is_trained=turn.is_target, model=model, ruler=ruler)
         for image in _turns.images(part):
             yield _image(image, model=model, ruler=ruler)
-    kinds: cycle[PartKind] = cycle(("call", "arguments"))
-    for kind, text in zip(kinds, _turns.calls(turn.message), strict=False):
+    kinds: tuple[PartKind, PartKind] = ("call", "arguments")
+    for kind, text in zip(cycle(kinds), _turns.calls(turn.message), strict=False):
         if text:
             yield _text(text, kind, is_trained=turn.is_target, model=model, ruler=ruler)
 
@@ -399,7 +400,7 @@ def _alone(message: Mapping[str, object], *, model: Model) -> int:
 
 
 def _tools(functions: Sequence[Mapping[str, object]], *, model: Model) -> int:
-    row = {"messages": [], "functions": functions}
+    row: dict[str, object] = {"messages": [], "functions": functions}
     return count_row(row, model=model) - count_row({"messages": []}, model=model)
 
 
