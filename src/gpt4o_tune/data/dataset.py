@@ -369,21 +369,17 @@ class Dataset(Selection):
                 a row cannot be read.
             ValueError: The ratio is out of range.
         """
-        from gpt4o_tune.data.mixing import draw, interleaved, joined
+        from gpt4o_tune.data.mixing import Chosen, blended, draw
 
-        if general.format != self.format:
-            raise DatasetError(
-                f"{self.format} rows cannot be mixed with {general.format} rows: no job trains on both."
-            )
-        doing = "mix rows"
-        chosen = general.select(
-            draw(self._records(doing), general._records(doing), ratio=ratio, seed=seed)
+        drawn = draw(
+            self._records("mix rows"),
+            general._records("mix rows"),
+            formats=(self.format, general.format),
+            ratio=ratio,
+            seed=seed,
         )
-        parts = (self, chosen)
-        rows, others = (part._store.iterate(part._numbers) for part in parts)
-        size = sum(sum(part._store.sizes(part._numbers)) for part in parts)
-        mixed = interleaved(rows, others, sizes=(len(self), len(chosen)))
-        store = RowStore(joined(mixed, size=size))
+        chosen = general.select(drawn)
+        store = blended(Chosen(self._store, self._numbers), Chosen(chosen._store, chosen._numbers))
         return Dataset(store, range(len(store)), format=self.format)
 
     def _shows_images(self) -> bool:

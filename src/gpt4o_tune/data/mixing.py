@@ -11,27 +11,47 @@ keeps the rows of a smaller one, and rows added to the general set displace a fe
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import plural
+from gpt4o_tune.data._store import RowStore
 from gpt4o_tune.data._words import exact_key
 from gpt4o_tune.errors import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["draw", "interleaved", "joined"]
+    from gpt4o_tune.data.formats import Format
+
+__all__ = ["Chosen", "blended", "draw"]
 
 _IN_MEMORY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rows of a store, in order."""
+
+    store: RowStore
+    numbers: Sequence[int]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all rows."""
+        return sum(self.store.sizes(self.numbers))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.store.iterate(self.numbers)
 
 
 def draw(
     rows: Sequence[Mapping[str, object]],
     general: Sequence[Mapping[str, object]],
     *,
+    formats: tuple[Format, Format],
     ratio: float,
     seed: int,
 ) -> list[int]:
@@ -40,6 +60,7 @@ def draw(
     Args:
         rows: The rows to blend into.
         general: The rows to choose from.
+        formats: What the former are, and the latter.
         ratio: Share of the chosen in the result, above 0 and below 1; at least one row is chosen.
         seed: Another seed gives another draw.
 
@@ -47,11 +68,15 @@ def draw(
         Numbers of the chosen rows, ascending.
 
     Raises:
-        DatasetError: General rows also stand in `rows`, or there are too few of them.
+        DatasetError: The formats differ, general rows also stand in `rows`, or there are too few of them.
         ValueError: The ratio is out of range.
     """
     if not 0 < ratio < 1:
         raise ValueError(f"ratio must be above 0 and below 1, got {ratio!r}")
+    if formats[0] != formats[1]:
+        raise DatasetError(
+            f"{formats[0]} rows cannot be mixed with {formats[1]} rows: no job trains on both."
+        )
     own = set(map(exact_key, rows))
     keys = list(map(exact_key, general))
     if repeated := [number for number, key in enumerate(keys) if key in own]:
@@ -70,46 +95,35 @@ def draw(
     return sorted(drawn[:needed])
 
 
-def interleaved(
-    rows: Iterable[bytes], general: Iterable[bytes], *, sizes: tuple[int, int]
-) -> Iterator[bytes]:
-    """Yield two series as one, the second spread evenly over the first, each in its own order.
+def blended(rows: Chosen, general: Chosen) -> RowStore:
+    """Copy rows of two stores into one, the general ones spread evenly over the others.
 
-    Args:
-        rows: The first series.
-        general: The second.
-        sizes: How many each yields.
-    """
-    many, few = sizes
-    second = iter(general)
-    given = 0
-    for place, row in enumerate(rows):
-        # The n-th of the few stands in the middle of the n-th of as many equal stretches.
-        while (2 * given + 1) * many < 2 * few * place + few:
-            yield next(second)
-            given += 1
-        yield row
-    yield from second
-
-
-def joined(rows: Iterable[bytes], *, size: int) -> bytes | mmap:
-    """Put rows behind one another, each on a line of its own.
-
-    Args:
-        rows: With or without their line ends; those that have one keep it.
-        size: How many bytes they have about. Above 16 MiB they go to a file without a name, which the
-            system removes with the last dataset over it, and are mapped.
+    Each keeps its order, its bytes and its line end. Above 16 MiB the bytes go to a file without a name,
+    which the system removes with the last dataset over it, and are mapped.
 
     Raises:
         OSError: There is no room for the file; `TMPDIR` names another folder for it.
     """
-    lines = chain.from_iterable((row,) if row.endswith(b"\n") else (row, b"\n") for row in rows)
-    if size <= _IN_MEMORY_BYTES:
-        return b"".join(lines)
+    lines = (row if row.endswith(b"\n") else row + b"\n" for row in _interleaved(rows, general))
+    if rows.size + general.size <= _IN_MEMORY_BYTES:
+        return RowStore(b"".join(lines))
     with tempfile.TemporaryFile() as file:
         file.writelines(lines)
         file.flush()
-        return mmap(file.fileno(), 0, access=ACCESS_READ)
+        return RowStore(mmap(file.fileno(), 0, access=ACCESS_READ))
+
+
+def _interleaved(rows: Chosen, general: Chosen) -> Iterator[bytes]:
+    many, few = len(rows.numbers), len(general.numbers)
+    others = iter(general)
+    given = 0
+    for place, row in enumerate(rows):
+        # The n-th of the few stands in the middle of the n-th of as many equal stretches.
+        while (2 * given + 1) * many < 2 * few * place + few:
+            yield next(others)
+            given += 1
+        yield row
+    yield from others
 
 
 def _draw(key: bytes, seed: int) -> bytes:

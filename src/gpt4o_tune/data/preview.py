@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from itertools import cycle, repeat
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from gpt4o_tune.data import _turns
 from gpt4o_tune.data.images import read_data_url
@@ -298,8 +298,7 @@ def _outputs(row: Mapping[str, object]) -> Iterator[Output | None]:
     if "messages" in row:
         yield from repeat(None)
     yield from repeat(None, len(_turns.items(_turns.mapping(row.get("input")).get("messages"))))
-    outputs: tuple[Output, Output] = ("preferred", "non_preferred")
-    for output in outputs:
+    for output in get_args(Output):
         yield from repeat(output, len(_turns.items(row.get(f"{output}_output"))))
 
 
@@ -334,8 +333,8 @@ def _parts(turn: _turns.Turn, *, model: Model, ruler: _Ruler) -> Iterator[Previe
             yield _text(text, "text", is_trained=turn.is_target, model=model, ruler=ruler)
         for image in _turns.images(part):
             yield _image(image, model=model, ruler=ruler)
-    kinds: tuple[PartKind, PartKind] = ("call", "arguments")
-    for kind, text in zip(cycle(kinds), _turns.calls(turn.message), strict=False):
+    kinds: Iterator[PartKind] = cycle(("call", "arguments"))
+    for kind, text in zip(kinds, _turns.calls(turn.message), strict=False):
         if text:
             yield _text(text, kind, is_trained=turn.is_target, model=model, ruler=ruler)
 
