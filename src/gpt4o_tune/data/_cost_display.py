@@ -146,14 +146,16 @@ def _heading(costs: CostTable) -> str:
 
 def _notes(costs: CostTable) -> Iterator[str]:
     """Yield what the figures rest on, and what is not in the table."""
-    if costs.rows:
-        dates = sorted({row.training.as_of for row in costs.rows})
-        seen = f"{dates[0]}" if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-        basis = costs.rows[0].basis
-        yield f"Prices and dates: the catalog, compared with its sources on {seen}; row.basis names them."
-        yield f"Tokens billed, by each model's own tokenizer: {basis['tokens']}"
-        yield basis["epochs"]
-        yield from _usage_notes(costs)
+    priced = [row for row in costs.rows if row.at_least_usd is not None]
+    if priced:
+        first = priced[0]
+        yield from dict.fromkeys(row.basis["training"] for row in priced)
+        yield f"Tokens billed, by each model's own tokenizer. {first.model}: {first.basis['tokens']}"
+        yield first.basis["epochs"]
+        yield from _usage_notes(costs, first)
+        yield "Every row of the table names its sources and their dates in row.basis."
+        allowed = (row.eligibility for row in priced if row.is_open and row.eligibility)
+        yield from (f"{sentence}." for sentence in dict.fromkeys(allowed))
     if most := max((row.rows_cut for row in costs.rows), default=0):
         yield (
             f"* Up to {plural(most, 'row')} longer than the training context; the end is cut off and not billed."
@@ -167,8 +169,8 @@ def _notes(costs: CostTable) -> Iterator[str]:
         yield f"Left out, as {reason}: {_named((each.model, each.provider) for each in left)}."
 
 
-def _usage_notes(costs: CostTable) -> Iterator[str]:
-    usage, first = costs.usage, costs.rows[0]
+def _usage_notes(costs: CostTable, first: CostRow) -> Iterator[str]:
+    usage = costs.usage
     if first.output_tokens is None:
         yield "Calls: these rows hold no answer; give output_tokens."
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import paragraph, plural, width
@@ -45,8 +47,8 @@ def render(preview: Preview, *, color: bool) -> str:
 def heading(preview: Preview) -> str:
     """Say which row it is and how its tokens divide."""
     text = (
-        f"{visible(preview.source)}, line {preview.line:,}: {plural(preview.total, 'token')} for "
-        f"{preview.model} ({preview.encoding}): {preview.trained:,} trained, {preview.context:,} context"
+        f"{visible(preview.source)}, line {preview.line:,} for {preview.model}: "
+        f"{plural(preview.total, 'token')}, {preview.trained:,} trained, {preview.context:,} context"
     )
     if preview.cut:
         text += f", {preview.cut:,} cut off beyond {preview.training_context:,}"
@@ -137,7 +139,8 @@ class _Lines:
     def __init__(self, *, color: bool) -> None:
         self._color = color
         self._state = "context"
-        self._cells: list[str] = []
+        self._cells: list[tuple[str, str]] = []
+        """Style and character."""
         self._used = 0
         self._done: list[str] = []
 
@@ -153,19 +156,13 @@ class _Lines:
         room = _COLUMNS - len(_GUTTER[self._state])
         if self._used + width(text.split("\n")[0]) > room >= width(text):
             self._end_line()
-        for number, line in enumerate(text.split("\n")):
-            if number:
+        for char in text:
+            columns = width(char)
+            if char == "\n" or self._used + columns > room:
                 self._end_line()
-            for char in line:
-                columns = width(char)
-                if self._used + columns > room:
-                    self._end_line()
-                if style and (not self._cells or self._cells[-1] == _RESET):
-                    self._cells.append(style)
-                self._cells.append(char)
+            if char != "\n":
+                self._cells.append((style, char))
                 self._used += columns
-            if style and self._cells and self._cells[-1] != _RESET:
-                self._cells.append(_RESET)
 
     def close(self) -> Iterator[str]:
         """Return all lines."""
@@ -174,8 +171,12 @@ class _Lines:
 
     def _end_line(self) -> None:
         if self._cells:
-            reset = _RESET if self._color and self._cells[-1] != _RESET else ""
-            self._done.append(_GUTTER[self._state] + "".join(self._cells) + reset)
+            runs = (
+                (style, "".join(char for _, char in cells))
+                for style, cells in groupby(self._cells, key=itemgetter(0))
+            )
+            text = "".join(f"{style}{run}{_RESET}" if style else run for style, run in runs)
+            self._done.append(_GUTTER[self._state] + text)
         self._cells = []
         self._used = 0
 

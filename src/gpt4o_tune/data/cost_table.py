@@ -82,6 +82,8 @@ class CostRow:
     """The parts that are known; None where none is."""
     serving_ends: datetime.date | None
     """Day on which fine-tuned models are switched off; None where none was announced."""
+    eligibility: str | None
+    """A sentence that says who may create jobs, or None where anyone may."""
     basis: Mapping[str, str] = field(hash=False)
     """By figure: how it came about, from which source, and when that was looked at."""
 
@@ -108,6 +110,7 @@ class CostRow:
             "total_usd": self.total_usd,
             "at_least_usd": self.at_least_usd,
             "serving_ends": self.serving_ends.isoformat() if self.serving_ends else None,
+            "eligibility": self.eligibility,
             "as_of": self.training.as_of.isoformat(),
             "basis": dict(self.basis),
         }
@@ -312,9 +315,10 @@ def _row(
         total_usd=sum(known) if len(known) == len(parts) else None,
         at_least_usd=sum(known) if is_known else None,
         serving_ends=offer.serving_ends,
+        eligibility=offer.eligibility or load().service(training.provider).eligibility,
         basis={
             "tokens": report.basis,
-            "epochs": epochs_basis(training.provider) if epochs == "auto" else "As given.",
+            "epochs": epochs_basis(training.provider) if epochs == "auto" else "Epochs: as given.",
             "training": price_basis(offer, model=training.model, provider=training.provider),
             "hosting": _hosting_basis(offer, usage=usage),
             "inference": _inference_basis(offer, read, written),

@@ -28,6 +28,8 @@ __all__ = ["Piece", "Preview", "PreviewMessage", "PreviewPart", "PreviewTool", "
 Output: TypeAlias = Literal["preferred", "non_preferred"]
 PartKind: TypeAlias = Literal["text", "call", "arguments", "image"]
 
+_CALL_KINDS: tuple[PartKind, PartKind] = ("call", "arguments")
+
 # tiktoken's regular expression engine gives up on longer runs; a text with one is shown in one piece.
 _LONG_RUN_CHARS = 250_000
 _BLANKS = re.compile(r"\s+")
@@ -333,8 +335,7 @@ def _parts(turn: _turns.Turn, *, model: Model, ruler: _Ruler) -> Iterator[Previe
             yield _text(text, "text", is_trained=turn.is_target, model=model, ruler=ruler)
         for image in _turns.images(part):
             yield _image(image, model=model, ruler=ruler)
-    kinds: Iterator[PartKind] = cycle(("call", "arguments"))
-    for kind, text in zip(kinds, _turns.calls(turn.message), strict=False):
+    for kind, text in zip(cycle(_CALL_KINDS), _turns.calls(turn.message), strict=False):
         if text:
             yield _text(text, kind, is_trained=turn.is_target, model=model, ruler=ruler)
 
