@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -251,3 +252,21 @@ def test_without_rows_there_is_nothing_to_price() -> None:
     """An empty dataset is refused as everywhere."""
     with pytest.raises(DatasetError):
         Dataset.from_records([]).costs()
+
+
+def test_the_page_shows_what_its_examples_print(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The examples of the reference page run, and its tables are their output."""
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    page = (root / "docs/reference/tokens-and-cost.md").read_text("utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(block, "tokens-and-cost.md", "exec"), names)  # noqa: S102  # our own page
+
+    printed = capsys.readouterr().out
+    shown = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 2
+    for text in shown:
+        assert text in printed

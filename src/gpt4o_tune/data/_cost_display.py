@@ -154,8 +154,7 @@ def _notes(costs: CostTable) -> Iterator[str]:
         yield first.basis["epochs"]
         yield from _usage_notes(costs, first)
         yield "Every row of the table names its sources and their dates in row.basis."
-        allowed = (row.eligibility for row in priced if row.is_open and row.eligibility)
-        yield from (f"{sentence}." for sentence in dict.fromkeys(allowed))
+        yield from _eligibility_notes(priced)
     if most := max((row.rows_cut for row in costs.rows), default=0):
         yield (
             f"* Up to {plural(most, 'row')} longer than the training context; the end is cut off and not billed."
@@ -182,6 +181,16 @@ def _usage_notes(costs: CostTable, first: CostRow) -> Iterator[str]:
         )
     if any(row.hosting_usd_per_month for row in costs.rows):
         yield f"Hosting: {usage.hosting_hours:,.0f} hours a month, used or not."
+
+
+def _eligibility_notes(rows: Iterable[CostRow]) -> Iterator[str]:
+    """Yield who may create jobs, and for which models that holds."""
+    models: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        if row.is_open and row.eligibility:
+            models.setdefault(row.eligibility, []).append((row.model, row.provider))
+    for sentence, held_for in models.items():
+        yield f"{sentence}: {_named(held_for)}."
 
 
 def _named(models: Iterable[tuple[str, str]]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from itertools import cycle, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from gpt4o_tune.data import _turns
@@ -27,8 +27,6 @@ __all__ = ["Piece", "Preview", "PreviewMessage", "PreviewPart", "PreviewTool", "
 
 Output: TypeAlias = Literal["preferred", "non_preferred"]
 PartKind: TypeAlias = Literal["text", "call", "arguments", "image"]
-
-_CALL_KINDS: tuple[PartKind, PartKind] = ("call", "arguments")
 
 # tiktoken's regular expression engine gives up on longer runs; a text with one is shown in one piece.
 _LONG_RUN_CHARS = 250_000
@@ -335,8 +333,9 @@ def _parts(turn: _turns.Turn, *, model: Model, ruler: _Ruler) -> Iterator[Previe
             yield _text(text, "text", is_trained=turn.is_target, model=model, ruler=ruler)
         for image in _turns.images(part):
             yield _image(image, model=model, ruler=ruler)
-    for kind, text in zip(cycle(_CALL_KINDS), _turns.calls(turn.message), strict=False):
+    for place, text in enumerate(_turns.calls(turn.message)):
         if text:
+            kind = "arguments" if place % 2 else "call"
             yield _text(text, kind, is_trained=turn.is_target, model=model, ruler=ruler)
 
 
