@@ -8,15 +8,14 @@ message's frame comes before its text, tools before all messages, and the reply 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from gpt4o_tune.data import _turns
+from gpt4o_tune.data._pieces import pieces
 from gpt4o_tune.data.images import read_data_url
-from gpt4o_tune.data.tokens import count_row, count_text
-from gpt4o_tune.data.vocabulary import encoding
+from gpt4o_tune.data.tokens import count_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +26,6 @@ __all__ = ["Piece", "Preview", "PreviewMessage", "PreviewPart", "PreviewTool", "
 
 Output: TypeAlias = Literal["preferred", "non_preferred"]
 PartKind: TypeAlias = Literal["text", "call", "arguments", "image"]
-
-# tiktoken's regular expression engine gives up on longer runs; a text with one is shown in one piece.
-_LONG_RUN_CHARS = 250_000
-_BLANKS = re.compile(r"\s+")
 
 
 class Piece(NamedTuple):
@@ -343,35 +338,15 @@ def _text(
     text: str, kind: PartKind, *, is_trained: bool, model: Model, ruler: _Ruler
 ) -> PreviewPart:
     tokens = cut = 0
-    pieces: list[Piece] = []
-    for piece, size in _cut_at_tokens(text, encoding_name=model.encoding):
+    cut_up: list[Piece] = []
+    for piece, size in pieces(text, encoding_name=model.encoding):
         beyond = ruler.take(size)
-        pieces.append(Piece(piece, size, is_cut=beyond > 0))
+        cut_up.append(Piece(piece, size, is_cut=beyond > 0))
         tokens += size
         cut += beyond
     return PreviewPart(
-        kind=kind, tokens=tokens, cut=cut, is_trained=is_trained, pieces=tuple(pieces), note=""
+        kind=kind, tokens=tokens, cut=cut, is_trained=is_trained, pieces=tuple(cut_up), note=""
     )
-
-
-def _cut_at_tokens(text: str, *, encoding_name: str) -> Iterator[tuple[str, int]]:
-    """Cut a text where tokens end and a character ends too; with the tokens of each piece."""
-    if len(text) >= _LONG_RUN_CHARS and any(
-        len(run) >= _LONG_RUN_CHARS for run in _BLANKS.findall(text)
-    ):
-        yield text, count_text(text, encoding=encoding_name)
-        return
-    known = encoding(encoding_name)
-    held, size = b"", 0
-    for token in known.encode_ordinary(text):
-        held += known.decode_single_token_bytes(token)
-        size += 1
-        try:
-            piece = held.decode()
-        except UnicodeDecodeError:
-            continue
-        yield piece, size
-        held, size = b"", 0
 
 
 def _image(image: Mapping[str, object], *, model: Model, ruler: _Ruler) -> PreviewPart:
