@@ -1,4 +1,4 @@
-"""A cost table as text of at most 100 columns, and as HTML."""
+"""A cost table as text of at most 100 columns, and as HTML; models without any price stand below it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEADERS = (
 _SHOWN_MODELS = 5
 
 _STYLE = """
-.g4t-costs{font:14px/1.5 system-ui,sans-serif}
+.g4t-costs{font:14px/1.5 system-ui,sans-serif;overflow-x:auto}
 .g4t-costs table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 .g4t-costs th,.g4t-costs td{padding:.3em .9em;text-align:right;border-bottom:1px solid rgba(128,128,128,.3)}
 .g4t-costs th:first-child,.g4t-costs td:first-child{text-align:left}
@@ -98,12 +98,11 @@ def _html_row(row: CostRow, costs: CostTable) -> str:
 
 
 def _cells(row: CostRow, costs: CostTable) -> tuple[str, ...]:
-    calls = row.inference_usd_per_month if costs.usage.calls_per_month else None
     return (
         _compact(row.training.tokens) + ("*" if row.rows_cut else ""),
         _usd(row.training.usd),
         _usd(row.hosting_usd_per_month),
-        _usd(calls) if costs.usage.calls_per_month else "-",
+        _usd(row.inference_usd_per_month) if costs.usage.calls_per_month else "-",
         _usd(row.total_usd) if row.total_usd is not None else f"≥ {_usd(row.at_least_usd)}",
         _usd(row.usd_per_1000_calls),
         f"{row.serving_ends or 'no date'}" + ("†" if _ends_early(row, costs) else ""),

@@ -28,8 +28,8 @@ font:13px/1.7 ui-monospace,Menlo,Consolas,monospace}
 .g4t-preview p>*:nth-child(even){background:rgba(128,128,128,.24)}
 .g4t-preview p.trained>*{background:rgba(46,160,67,.28)}
 .g4t-preview p.trained>*:nth-child(even){background:rgba(46,160,67,.50)}
-.g4t-preview p>s{background:rgba(229,83,75,.18);opacity:.7}
-.g4t-preview p>s:nth-child(even){background:rgba(229,83,75,.34)}
+.g4t-preview p>s,.g4t-preview p.trained>s{background:rgba(229,83,75,.18);opacity:.7}
+.g4t-preview p>s:nth-child(even),.g4t-preview p.trained>s:nth-child(even){background:rgba(229,83,75,.34)}
 .g4t-preview p>em:nth-child(n),.g4t-preview p.trained>em:nth-child(n){background:none;opacity:.7}
 .g4t-preview .legend{font-size:12px;padding-top:.6rem;border-top:1px solid rgba(128,128,128,.3)}
 .g4t-preview .legend p{display:inline;font-size:12px;margin-right:1em}

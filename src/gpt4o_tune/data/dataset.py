@@ -387,7 +387,7 @@ class Dataset(Selection):
 
         rows = zip(self._numbers, self._store.iterate(self._numbers), strict=True)
         doubtful = array("Q", (number for number, raw in rows if may_show_image(raw)))
-        return bool(doubtful) and any(map(shows_image, self._records("price images", doubtful)))
+        return bool(doubtful) and any(map(shows_image, self._records("estimate costs", doubtful)))
 
     def _values(self, of: Group | None) -> Iterator[object] | None:
         """Return what each row holds in a field, or what a function says of it."""
