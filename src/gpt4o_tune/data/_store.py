@@ -172,7 +172,8 @@ class RowStore:
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._file is None:
-            return type(self), (self._buffer,)
+            # A mapping without a name cannot be opened again elsewhere, so its bytes travel.
+            return type(self), (self._buffer[:],)
         return _reopen, (self._file.path, self._file.size, self._file.mtime_ns)
 
     def detected_format(self) -> Format:
