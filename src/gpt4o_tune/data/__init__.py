@@ -18,6 +18,7 @@ from gpt4o_tune.data.report import CheckReport, Problem
 
 if TYPE_CHECKING:
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.grader import validate_grader
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
@@ -31,6 +32,7 @@ __all__ = [
     "Problem",
     "Split",
     "TokenReport",
+    "validate_grader",
 ]
 
 _HOME = {
@@ -38,6 +40,7 @@ _HOME = {
     "OverlapReport": "similarity",
     "Split": "split",
     "TokenReport": "tokens",
+    "validate_grader": "grader",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from array import array
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,6 +16,7 @@ from gpt4o_tune.data.formats import METHOD_OF_FORMAT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from gpt4o_tune.catalog import Model
     from gpt4o_tune.data.checks.rule import Conversation, Scope, Turn
     from gpt4o_tune.data.decode import Json, JsonObject
 
@@ -41,6 +43,8 @@ class Corpus:
     prompts: array[int] = field(default_factory=lambda: array("q"))
     """Everything before the last answer; `_NO_PROMPT` where no user speaks there."""
     answers: array[int] = field(default_factory=lambda: array("q"))
+    turned: array[int] = field(default_factory=lambda: array("q"))
+    """Preference pairs only: what `answers` would be with the two outputs exchanged."""
 
     def note_line(self, line: int, raw: bytes) -> None:
         """Count a row, and its line end where it is that of Windows."""
@@ -55,6 +59,7 @@ class Corpus:
         rest = {key: value for key, value in row.items() if key != "messages"}
         if len(conversations) > 1:
             prompt, answer = _digest(rest.pop("input")), _digest(rest)
+            self.turned.append(_digest(_exchanged(rest)))
         else:
             last = _last_answer(turns)
             prompt = hash((_digest(rest), *(_digest(turn.body) for turn in turns[:last])))
@@ -67,6 +72,12 @@ class Corpus:
         self.rows_without_training += all(
             turn.body.get("weight") == 0 for turn in turns if turn.role == "assistant"
         )
+
+
+def _exchanged(outputs: JsonObject) -> JsonObject:
+    """Return a preference pair, without its input, with the two outputs in each other's place."""
+    better, worse = outputs.get("preferred_output"), outputs.get("non_preferred_output")
+    return outputs | {"preferred_output": worse, "non_preferred_output": better}
 
 
 def _last_answer(turns: Sequence[Turn]) -> int:
@@ -167,6 +178,21 @@ def conflicting_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
                 )
 
 
+def contradicting_preference(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+    """A pair that another row has the other way round."""
+    first: dict[tuple[int, int], int] = {}
+    for line, prompt, answer, turned in zip(
+        corpus.lines, corpus.prompts, corpus.answers, corpus.turned, strict=False
+    ):
+        if answer != turned and (opposite := first.get((prompt, turned))):
+            yield Finding(
+                f"Line {opposite:,} prefers the other one of the same two outputs.",
+                "Keep the judgement that you trust.",
+                line=line,
+            )
+        first.setdefault((prompt, answer), line)
+
+
 def identical_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """Many different prompts with one and the same answer."""
     answers = len(corpus.answers)
@@ -190,11 +216,39 @@ def too_long(row: JsonObject, size: int, scope: Scope) -> Iterable[Finding]:
 
     tokens = count_row(row, model=scope.model)
     if tokens > limit:
+        path, what = _cut_off(row, scope.model, limit)
         yield Finding(
             f"The row has {tokens:,} tokens; {scope.model.name!r} trains on the first {limit:,}, so "
-            f"{tokens - limit:,} at the end would be cut off, the answer first.",
+            f"{tokens - limit:,} at the end would be cut off{what}.",
             "Shorten the row, split it, or leave it out.",
+            path,
         )
+
+
+def _cut_off(row: JsonObject, model: Model, limit: int) -> tuple[str, str]:
+    """Return the path of the first message that would lose something, and say what is lost."""
+    from gpt4o_tune.data.tokens import count_row
+
+    messages = row.get("messages")
+    if not isinstance(messages, list):
+        return "", ""
+
+    def counted(first: int) -> int:
+        return count_row({**row, "messages": messages[:first]}, model=model)
+
+    # Tokens only grow with the messages, so the first that does not fit is found by halving.
+    place = bisect.bisect_right(range(len(messages)), limit, key=lambda last: counted(last + 1))
+    if counted(0) >= limit:
+        return "", ": the tools alone fill the context"
+    before, through = counted(place), counted(place + 1)
+    role = message.get("role") if isinstance(message := messages[place], dict) else None
+    lost = f": {through - limit:,} of the {through - before:,} of the {role} message"
+    later = messages[place + 1 :]
+    lost += f" and all of the {plural(len(later), 'message')} after it" if later else ""
+    kept = [message.get("role") for message in messages[:place] if isinstance(message, dict)]
+    if role != "assistant" and "assistant" not in kept:
+        lost += ", so no answer is left to learn"
+    return f"messages[{place}]", lost
 
 
 def _may_have_images(row: JsonObject) -> bool:

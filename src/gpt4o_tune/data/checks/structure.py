@@ -81,6 +81,10 @@ def _rename(row: JsonObject, path: str) -> str:
     older = path.replace("_output", "_completion")
     if older != path and older in row:
         return f"Rename {older!r} to {path!r}."
+    if "conversations" in row:
+        return "Write 'conversations' as 'messages', with 'role' and 'content' in each."
+    if "instruction" in row and "output" in row:
+        return "Write the instruction as a user message and the output as the assistant's answer."
     guess = nearest(path, row)
     if guess and guess != path:
         return f"Rename {shown(guess)} to {path!r}?"
