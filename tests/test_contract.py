@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import gpt4o_tune
-from gpt4o_tune import AzureDeployments, CustomModel, FineTuneJob, RunRecord, errors
+from gpt4o_tune import AzureDeployments, CustomModel, Dataset, FineTuneJob, RunRecord, errors
 from gpt4o_tune.jobs import WebhookEvent
 
 ROOMS = ("catalog", "data", "errors", "evaluation", "inference", "jobs", "local", "providers")
@@ -92,7 +92,7 @@ def test_every_module_imports_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent, AzureDeployments]
+    "noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent, AzureDeployments, Dataset]
 )
 def test_twin_faces_have_one_signature(noun: type) -> None:
     """A verb and its asynchronous face take the same arguments."""

@@ -19,6 +19,7 @@ from tests.data.cases import (
     CASES,
     SOUND,
     Case,
+    Row,
     answer,
     as_bytes,
     call,
@@ -26,6 +27,7 @@ from tests.data.cases import (
     chat,
     many,
     pair,
+    tool,
     user,
 )
 
@@ -186,6 +188,43 @@ def test_too_long_says_how_much_is_cut() -> None:
     (problem,) = [p for p in data.check().problems if p.code == "too-long"]
     assert f"{tokens:,} tokens" in problem.message
     assert f"{tokens - 65_536:,} at the end" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("messages", "path", "words"),
+    [
+        ([user("a"), answer("word " * 66_000)], "messages[1]", " of the assistant message."),
+        (
+            [user("word " * 66_000), answer("yes"), user("b"), answer("c")],
+            "messages[0]",
+            " of the user message and the 3 messages after it, so no answer is left to learn.",
+        ),
+        (
+            [user("a"), answer("b"), user("word " * 66_000), answer("c")],
+            "messages[2]",
+            " of the user message and the message after it.",
+        ),
+    ],
+)
+def test_too_long_says_what_is_cut(messages: list[Row], path: str, words: str) -> None:
+    """The message that the limit falls into, how much of it goes, and what goes with it."""
+    data = Dataset.from_records(chat(*messages))
+    place = int(path[-2])
+    before = Dataset.from_records(chat(*messages[:place])).tokens().total if place else 3
+    through = Dataset.from_records(chat(*messages[: place + 1])).tokens().total
+
+    (problem,) = [p for p in data.check().problems if p.code == "too-long"]
+
+    assert problem.path == path
+    lost = f"{through - 65_536:,} of the {through - before:,}"
+    assert f"cut off: {lost}{words}" in problem.message
+
+
+def test_too_long_by_tools_alone() -> None:
+    """Tools stand before all messages."""
+    rows = chat(tools=[tool(description="word " * 66_000)])
+    (problem,) = [p for p in Dataset.from_records(rows).check().problems if p.code == "too-long"]
+    assert "the tools alone fill the context" in problem.message
 
 
 def test_an_unknown_model_is_refused_at_once() -> None:

@@ -90,7 +90,7 @@ class Fetcher(Paced):
         except httpx.TimeoutException:
             return Fetched("", url, self._too_slow)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            return Fetched("", url, f"cannot be reached ({type(error).__name__}: {error})")
+            return Fetched("", url, f"cannot be reached ({type(error).__name__})")
 
     @property
     def _too_slow(self) -> str:

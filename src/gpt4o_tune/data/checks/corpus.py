@@ -43,8 +43,7 @@ class Corpus:
     prompts: array[int] = field(default_factory=lambda: array("q"))
     """Everything before the last answer; `_NO_PROMPT` where no user speaks there."""
     answers: array[int] = field(default_factory=lambda: array("q"))
-    turned: array[int] = field(default_factory=lambda: array("q"))
-    """Preference pairs only: what `answers` would be with the two outputs exchanged."""
+    """Of a preference pair, the better output less the worse: the pair turned round has the negative."""
 
     def note_line(self, line: int, raw: bytes) -> None:
         """Count a row, and its line end where it is that of Windows."""
@@ -58,8 +57,8 @@ class Corpus:
         turns = conversations[0].turns
         rest = {key: value for key, value in row.items() if key != "messages"}
         if len(conversations) > 1:
-            prompt, answer = _digest(rest.pop("input")), _digest(rest)
-            self.turned.append(_digest(_exchanged(rest)))
+            better, worse = rest.pop("preferred_output"), rest.pop("non_preferred_output")
+            prompt, answer = _digest(rest), _difference(_digest(better), _digest(worse))
         else:
             last = _last_answer(turns)
             prompt = hash((_digest(rest), *(_digest(turn.body) for turn in turns[:last])))
@@ -74,10 +73,9 @@ class Corpus:
         )
 
 
-def _exchanged(outputs: JsonObject) -> JsonObject:
-    """Return a preference pair, without its input, with the two outputs in each other's place."""
-    better, worse = outputs.get("preferred_output"), outputs.get("non_preferred_output")
-    return outputs | {"preferred_output": worse, "non_preferred_output": better}
+def _difference(hash_: int, other: int) -> int:
+    """Subtract as a signed number of 64 bits does."""
+    return (hash_ - other + 2**63) % 2**64 - 2**63
 
 
 def _last_answer(turns: Sequence[Turn]) -> int:
@@ -181,10 +179,9 @@ def conflicting_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
 def contradicting_preference(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """A pair that another row has the other way round."""
     first: dict[tuple[int, int], int] = {}
-    for line, prompt, answer, turned in zip(
-        corpus.lines, corpus.prompts, corpus.answers, corpus.turned, strict=False
-    ):
-        if answer != turned and (opposite := first.get((prompt, turned))):
+    for line, prompt, answer in zip(corpus.lines, corpus.prompts, corpus.answers, strict=True):
+        # Equal outputs have the difference 0 and a rule of their own.
+        if answer and (opposite := first.get((prompt, -answer))):
             yield Finding(
                 f"Line {opposite:,} prefers the other one of the same two outputs.",
                 "Keep the judgement that you trust.",
@@ -244,11 +241,17 @@ def _cut_off(row: JsonObject, model: Model, limit: int) -> tuple[str, str]:
     role = message.get("role") if isinstance(message := messages[place], dict) else None
     lost = f": {through - limit:,} of the {through - before:,} of the {role} message"
     later = messages[place + 1 :]
-    lost += f" and all of the {plural(len(later), 'message')} after it" if later else ""
-    kept = [message.get("role") for message in messages[:place] if isinstance(message, dict)]
-    if role != "assistant" and "assistant" not in kept:
+    if later:
+        lost += f" and the {'message' if len(later) == 1 else f'{len(later):,} messages'} after it"
+    if role != "assistant" and _answers(later) and not _answers(messages[:place]):
         lost += ", so no answer is left to learn"
     return f"messages[{place}]", lost
+
+
+def _answers(messages: Sequence[Json]) -> bool:
+    """Tell whether any message is the assistant's."""
+    roles = (message.get("role") for message in messages if isinstance(message, dict))
+    return "assistant" in roles
 
 
 def _may_have_images(row: JsonObject) -> bool:

@@ -176,13 +176,13 @@ def unknown_role(stray: Stray, scope: Scope) -> Iterable[Finding]:
 
 
 def developer_role(turn: Turn, scope: Scope) -> Iterable[Finding]:
-    """The role developer in supervised data."""
+    """The role developer in data that is not for reinforcement."""
     if turn.role != "developer":
         return ()
     return [
         Finding(
             "The role 'developer' is documented for reinforcement data only.",
-            "Write 'system' for supervised training.",
+            "Write 'system'.",
             f"{turn.path}.role",
         )
     ]

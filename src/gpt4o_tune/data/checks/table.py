@@ -79,7 +79,7 @@ RULES: tuple[Rule, ...] = (
     Rule("missing-role", "error", "stray", structure.missing_role, is_shape=True),
     Rule("unknown-role", "error", "stray", structure.unknown_role, is_shape=True),
     Rule("unknown-message-key", "warning", "message", structure.unknown_message_key),
-    Rule("developer-role", "warning", "message", structure.developer_role, CHAT),
+    Rule("developer-role", "warning", "message", structure.developer_role, CHAT | PREFERENCE),
     Rule(
         "role-not-in-reinforcement",
         "warning",
