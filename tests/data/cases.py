@@ -81,6 +81,7 @@ PARAMETERS = {
 }
 
 
+ENDLESS = {"anyOf": [{"allOf": [{"$ref": "#"}, {"$ref": "#"}]}] * 2}
 CLOSED = PARAMETERS | {"required": ["city", "days", "unit"], "additionalProperties": False}
 
 
@@ -231,6 +232,12 @@ CASES = (
         passing_arguments={"provider": "azure"},
     ),
     Case("wrong-extension", SOUND, SOUND, name="data.json"),
+    Case(
+        "private-image-url",
+        showing(image("http://localhost/a.png")),
+        showing(image("http://localhost/a.png")),
+        passing_arguments={"provider": "compatible"},
+    ),
     Case("crlf", SOUND.replace(b"\n", b"\r\n"), SOUND),
     # One line
     Case("not-utf8", SOUND.replace(b"On", b"\xdcber"), SOUND.replace(b"On", "Über".encode())),
@@ -620,6 +627,7 @@ CASES = (
             ),
             ({"properties": {"x": {"allOf": [{"minLength": 1}, {"maxLength": 2}]}}}, "abc", "ab"),
             ({"properties": {"x": {"const": "a"}}}, "b", "a"),
+            ({"properties": {"x": {"type": "string"}}, "allOf": [ENDLESS]}, 1, "a"),
             ({"properties": {"x": {"items": {"exclusiveMinimum": 0}, "minItems": 1}}}, [0], [1]),
             ({"properties": {"x": {"prefixItems": [{"type": "string"}]}}}, [1], ["a", 1]),
             ({"properties": {}, "additionalProperties": {"type": "integer"}}, "a", 1),

@@ -135,6 +135,7 @@ def _limits(table: Table, sources: Mapping[str, str]) -> Limits:
         preference_roles=table.texts("preference_roles"),
         max_preference_messages=table.get("max_preference_messages", int),
         one_turn_preference=table.get("one_turn_preference", bool, False),
+        reaches_private=table.get("reaches_private", bool, False),
         asks_for_bom=table.get("asks_for_bom", bool, False),
         max_job_tokens=table.get("max_job_tokens", int),
         suffix_max_chars=table.require("suffix_max_chars", int),

@@ -153,6 +153,8 @@ class Limits:
     """Messages per output of a preference pair; None where there is no limit."""
     one_turn_preference: bool
     """The input of a preference pair may hold no earlier answer."""
+    reaches_private: bool
+    """The provider may stand inside the user's own network and fetch images there."""
     asks_for_bom: bool
     """The provider's documents want files to start with a byte order mark."""
     max_job_tokens: int | None

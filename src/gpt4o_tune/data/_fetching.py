@@ -7,14 +7,13 @@ import contextlib
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import urlsplit
 
 import httpx
 
 from gpt4o_tune._connection import SYSTEM_CLOCK, Paced
 from gpt4o_tune._drive import run, settle
 from gpt4o_tune._gateway.parallel import in_tasks, in_threads
-from gpt4o_tune.data.checks.addresses import is_public, private_host
+from gpt4o_tune.data.checks.addresses import is_private
 from gpt4o_tune.data.checks.images import image_format
 from gpt4o_tune.data.checks.rule import Fetched
 from gpt4o_tune.data.pixels import read_pixels
@@ -61,12 +60,12 @@ class Fetcher(Paced):
     @classmethod
     def blocking(cls, patience: Patience) -> Fetcher:
         """Open a fetcher for the synchronous face."""
-        return cls(httpx.Client(headers=_HEADERS, timeout=patience.timeout), patience)
+        return cls(httpx.Client(headers=_HEADERS), patience)
 
     @classmethod
     def asynchronous(cls, patience: Patience) -> Fetcher:
         """Open a fetcher for the asynchronous face."""
-        return cls(httpx.AsyncClient(headers=_HEADERS, timeout=patience.timeout), patience)
+        return cls(httpx.AsyncClient(headers=_HEADERS), patience)
 
     async def each(
         self,
@@ -100,7 +99,8 @@ class Fetcher(Paced):
         place = url
         for _ in range(1 + MAX_REDIRECTS):
             await self._refuse_private(place)
-            request = self._client.build_request("GET", place)
+            left = max(end - self.now(), 0.001)
+            request = self._client.build_request("GET", place, timeout=left)
             response = await settle(self._client.send(request, stream=True))
             try:
                 if not response.has_redirect_location:
@@ -114,11 +114,13 @@ class Fetcher(Paced):
         """Stop before an address inside this machine's network is asked for anything."""
         if self._patience.allow_private:
             return
-        if host := private_host(url):
-            raise _RefusedError(f"leads to {host!r}, which is no public host; it was not fetched")
-        for address in await self._addresses(urlsplit(url).hostname or ""):
-            if not is_public(address):
-                raise _RefusedError(f"leads to {address}, which is not public; it was not fetched")
+        # By the parser that will connect, so that no odd spelling means one host here and another there.
+        host = httpx.URL(url).host
+        if not is_private(host):
+            addresses = await self._addresses(host)
+            host = next(filter(is_private, addresses), None)
+        if host is not None:
+            raise _RefusedError(f"leads to {host!r}, which is not public; it was not fetched")
 
     async def _addresses(self, host: str) -> list[str]:
         try:

@@ -202,7 +202,7 @@ class Dataset(Selection):
         *,
         blocking: bool,
     ) -> CheckReport:
-        from gpt4o_tune.data.probing import probe
+        from gpt4o_tune.data._probing import probe
 
         scope = self._scope(provider)
         problems = await probe(
@@ -262,7 +262,7 @@ class Dataset(Selection):
         model: str,
         cache: str | os.PathLike[str] | None,
     ) -> CheckReport:
-        from gpt4o_tune.data.moderation import moderate
+        from gpt4o_tune.data._moderation import moderate
 
         scope = self._scope(provider)
         lines = partial(self._store.numbered, self._numbers)

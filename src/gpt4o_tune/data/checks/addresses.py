@@ -10,22 +10,19 @@ _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa", "test", "invalid"
 
 
 def private_host(url: str) -> str | None:
-    """Return the host of a web address if it is plainly not public, without asking any name server."""
+    """Return the host of a web address if it is plainly not public."""
     try:
         host = urlsplit(url).hostname
     except ValueError:
         return None
-    if not host:
-        return None
+    return host if host and is_private(host) else None
+
+
+def is_private(host: str) -> bool:
+    """Tell whether a name or IP address is plainly not public, without asking any name server."""
     try:
-        return None if ipaddress.ip_address(host).is_global else host
+        # A link-local address of IPv6 carries the name of an interface.
+        return not ipaddress.ip_address(host.partition("%")[0]).is_global
     except ValueError:
-        bare = host.rstrip(".")
-        is_local = "." not in bare or any(bare.endswith(f".{name}") for name in _LOCAL_NAMES)
-        return host if is_local else None
-
-
-def is_public(address: str) -> bool:
-    """Tell whether an IP address, as a name server gives it, is one of the public internet."""
-    # A link-local address of IPv6 carries the name of an interface.
-    return ipaddress.ip_address(address.partition("%")[0]).is_global
+        bare = host.rstrip(".").lower()
+        return "." not in bare or any(bare.endswith(f".{name}") for name in _LOCAL_NAMES)

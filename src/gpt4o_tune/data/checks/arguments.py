@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.data.decode import Json, JsonObject
 
-_MAX_STEPS = 64
-"""A schema may refer to itself, and need not come to an end."""
+_MAX_DEPTH = 64
+_MAX_SCHEMAS = 5_000
+"""A schema may refer to itself and need not come to an end, or branch at every step; what is left then
+counts as fitting."""
 
 
 class _Place(NamedTuple):
     """Where in the value a schema is applied, and what its references are looked up in."""
 
     root: JsonObject
+    schemas: Iterator[int]
+    """Runs out when more schemas have been applied than is reasonable."""
     path: str = ""
-    steps: int = 0
+    depth: int = 0
 
     @property
     def shown(self) -> str:
@@ -33,21 +37,23 @@ class _Place(NamedTuple):
 
     def inside(self, step: str) -> _Place:
         joined = step if not self.path or step.startswith("[") else f".{step}"
-        return _Place(self.root, self.path + joined, self.steps + 1)
+        return self._replace(path=self.path + joined, depth=self.depth + 1)
 
     def again(self) -> _Place:
-        return self._replace(steps=self.steps + 1)
+        return self._replace(depth=self.depth + 1)
 
 
 def schema_faults(value: Json, schema: JsonObject) -> Iterator[str]:
     """Yield a sentence, without a full stop, for each way in which `value` does not fit `schema`."""
-    return _faults(value, schema, _Place(schema))
+    return _faults(value, schema, _Place(schema, iter(range(_MAX_SCHEMAS))))
 
 
 def _faults(value: Json, schema: Json, place: _Place) -> Iterator[str]:
     if schema is False:
         yield f"{place.shown} is not allowed"
-    if not isinstance(schema, dict) or place.steps > _MAX_STEPS:
+    if not isinstance(schema, dict):
+        return
+    if place.depth > _MAX_DEPTH or next(place.schemas, None) is None:
         return
     declared = schema.get("type")
     names = declared if isinstance(declared, list) else [declared]
@@ -67,6 +73,7 @@ def _faults(value: Json, schema: Json, place: _Place) -> Iterator[str]:
             yield from _list_faults(value, schema, place)
         case dict():
             yield from _object_faults(value, schema, place)
+    yield from _joined_faults(value, schema, place)
 
 
 def _choice_faults(value: Json, schema: JsonObject, place: _Place) -> Iterator[str]:
@@ -75,14 +82,18 @@ def _choice_faults(value: Json, schema: JsonObject, place: _Place) -> Iterator[s
         yield f"{place.shown}: {shown(value)} is not one of {', '.join(map(shown, choices[:8]))}"
     if "const" in schema and value != schema["const"]:
         yield f"{place.shown}: expected {shown(schema['const'])}, found {shown(value)}"
+
+
+def _joined_faults(value: Json, schema: JsonObject, place: _Place) -> Iterator[str]:
+    """Apply the schemas that the same value has to fit as well."""
     if isinstance(schema.get("$ref"), str):
         yield from _faults(value, _referred(str(schema["$ref"]), place.root), place.again())
     for key in ("anyOf", "oneOf"):
         alternatives = schema.get(key)
-        if isinstance(alternatives, list) and alternatives:
-            found = [next(_faults(value, one, place.again()), None) for one in alternatives]
-            if None not in found:
-                yield f"{place.shown}: {kind(value)} fits none of the alternatives of the schema"
+        if not isinstance(alternatives, list) or not alternatives:
+            continue
+        if all(any(_faults(value, one, place.again())) for one in alternatives):
+            yield f"{place.shown}: {kind(value)} fits none of the alternatives of the schema"
     every = schema.get("allOf")
     for one in every if isinstance(every, list) else ():
         yield from _faults(value, one, place.again())

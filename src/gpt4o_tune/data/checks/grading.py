@@ -159,7 +159,8 @@ def _multi_faults(grader: Mapping[str, object]) -> Iterator[Finding]:
     by_key = bool(named) and not isinstance(named.get("type"), str)
     names = list(named) if by_key else [text(leaf.get("name")) for leaf in inside]
     formula = grader.get("calculate_output")
-    if isinstance(formula, str) and formula:
+    # How a formula would write other names is not documented.
+    if isinstance(formula, str) and formula and all(map(str.isidentifier, names)):
         for fault in formula_faults(formula, names):
             fix = "Write one such as 0.7 * correct + 0.3 * style, with the names of the graders."
             yield Finding(fault, fix, "grader.calculate_output")
@@ -189,7 +190,7 @@ def grader_ignores_answer(grader: Mapping[str, object], scope: Scope) -> Iterabl
     for path, leaf in leaves(grader):
         if leaf.get("type") not in ("string_check", "text_similarity", "score_model"):
             continue
-        if not any(t.source == "sample" for t in templates(grader) if t.path.startswith(path)):
+        if not any(template.source == "sample" for template in templates(leaf)):
             yield Finding(
                 "The grader never looks at the answer, so all answers get the same reward.",
                 "Put {{sample.output_text}} where the answer is to stand.",

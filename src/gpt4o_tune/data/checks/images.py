@@ -207,7 +207,9 @@ def _shown_pixels(turn: Turn) -> Iterator[tuple[_Image, Pixels]]:
 
 
 def private_image_url(turn: Turn, scope: Scope) -> Iterable[Finding]:
-    """A web address that only this machine or its network can reach."""
+    """A web address that only this machine or its network can reach, and the provider cannot."""
+    if scope.limits.reaches_private:
+        return
     for image in _images(turn):
         url = _url(image)
         if isinstance(url, str) and _WEB.fullmatch(url) and (host := private_host(url)):
