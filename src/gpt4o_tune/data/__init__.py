@@ -19,6 +19,7 @@ from gpt4o_tune.data.report import CheckReport, Problem
 if TYPE_CHECKING:
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.cost_table import CostTable
+    from gpt4o_tune.data.grader import validate_grader
     from gpt4o_tune.data.preview import Preview
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -35,6 +36,7 @@ __all__ = [
     "Problem",
     "Split",
     "TokenReport",
+    "validate_grader",
 ]
 
 _HOME = {
@@ -44,6 +46,7 @@ _HOME = {
     "Preview": "preview",
     "Split": "split",
     "TokenReport": "tokens",
+    "validate_grader": "grader",
 }
 
 

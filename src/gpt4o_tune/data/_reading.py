@@ -52,6 +52,7 @@ def describe(store: RowStore, numbers: Sequence[int]) -> Source:
         size=store.size_of(numbers),
         has_bom=is_whole and store.has_bom,
         blank_lines=store.blank_lines if is_whole else (),
+        name=store.path.name if is_whole and store.path else "",
     )
 
 

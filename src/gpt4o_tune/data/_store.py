@@ -13,6 +13,7 @@ import weakref
 from array import array
 from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
+from operator import le
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -83,19 +84,23 @@ class SpanReader:
     """Reads spans of an open file, neighbours together."""
 
     def __init__(self, descriptor: int) -> None:
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
 
     def spans(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
         """Yield the bytes between bounds."""
-        if starts and ends[-1] - starts[0] <= 2 * sum(ends) - 2 * sum(starts):
-            self._file.seek(starts[0])
-            block, first = self._file.read(ends[-1] - starts[0]), starts[0]
+        ascending = all(map(le, starts, starts[1:]))
+        if starts and ascending and ends[-1] - starts[0] <= 2 * (sum(ends) - sum(starts)):
+            first = starts[0]
+            block = self._read(first, ends[-1])
             for start, end in zip(starts, ends, strict=True):
                 yield block[start - first : end - first]
             return
-        for start, end in zip(starts, ends, strict=True):
-            self._file.seek(start)
-            yield self._file.read(end - start)
+        yield from map(self._read, starts, ends)
+
+    def _read(self, start: int, end: int) -> bytes:
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, end - start)
 
 
 class RowStore:

@@ -22,7 +22,7 @@ from gpt4o_tune.data.checks import RULES, RowRules, scope_for
 from gpt4o_tune.data.checks.corpus import COUNTABLE, CRLF, Corpus, corpus_keys, marks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gpt4o_tune.catalog import Method, ProviderKind
     from gpt4o_tune.data._counting import RowTokens
@@ -49,6 +49,7 @@ class Wanted:
     model: str
     provider: ProviderKind
     method: Method
+    grader: Mapping[str, object] | None = field(default=None, hash=False)
     judge: bool
     """Whether to apply all rules, or only those on the shape of a row."""
     count: bool
@@ -57,7 +58,8 @@ class Wanted:
     @property
     def question(self) -> tuple[str, ...]:
         """What the problems found depend on."""
-        return self.format, self.model, self.provider, self.method
+        grader = json.dumps(self.grader, sort_keys=True) if self.grader else ""
+        return self.format, self.model, self.provider, self.method, grader
 
     def scope(self) -> Scope:
         """Look up what the rules depend on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, get_args
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data._survey import Wanted
+    from gpt4o_tune.data.checks import Scope
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.cost_table import CostTable
     from gpt4o_tune.data.formats import Format
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
+    from gpt4o_tune.providers import Provider
 
 __all__ = ["Dataset", "Group"]
 
@@ -126,6 +130,7 @@ class Dataset(Selection):
         model: str | None = None,
         provider: ProviderLike = "openai",
         method: Method | None = None,
+        grader: Mapping[str, object] | None = None,
     ) -> CheckReport:
         """Apply every rule to every row, in one pass and without changing anything.
 
@@ -133,21 +138,151 @@ class Dataset(Selection):
             model: The model to train; `DEFAULT_MODEL` where none is given.
             provider: Where; limits follow from it.
             method: How; the one that the rows' format is for where none is given.
+            grader: What is to reward answers, as `FineTuneJob.create` takes it: it is checked too, and
+                every field that it reads is looked for in every row. Reinforcement only.
 
         Raises:
             ProviderError: The catalog does not know the model, or there is no such provider.
+            ValueError: A grader came with another method.
         """
         from gpt4o_tune.data import _facts
 
-        wanted = self._wanted(model=model, provider=provider, method=method, count=False)
-        known = load().find(wanted.model)
+        wanted = self._wanted(
+            model=model, provider=provider, method=method, grader=grader, count=False
+        )
+        return self._report(_facts.problems(self._store, self._numbers, wanted), wanted.scope())
+
+    def probe_images(
+        self,
+        *,
+        provider: ProviderLike = "openai",
+        timeout: float = 10.0,
+        at_once: int = 8,
+        allow_private: bool = False,
+    ) -> CheckReport:
+        """Fetch the head of every image behind a web address, and report those that training would skip.
+
+        Each address is asked for once, without credentials, and no more of it is read than its format,
+        mode and size need. Addresses inside this machine's network are not fetched, nor redirects to
+        them: the service could not reach them, and rows from elsewhere must not look around in it.
+
+        Args:
+            provider: Where the rows are to be trained; the size limit follows from it.
+            timeout: Seconds for one address, redirects included.
+            at_once: Addresses that are fetched at the same time.
+            allow_private: Whether addresses that are not public are fetched too.
+
+        Raises:
+            ProviderError: There is no such provider.
+            ValueError: `timeout` or `at_once` is not positive.
+        """
+        from gpt4o_tune._drive import run
+
+        return run(self._probe_images(provider, timeout, at_once, allow_private, blocking=True))
+
+    async def probe_images_async(
+        self,
+        *,
+        provider: ProviderLike = "openai",
+        timeout: float = 10.0,
+        at_once: int = 8,
+        allow_private: bool = False,
+    ) -> CheckReport:
+        """As `probe_images`, without blocking."""
+        return await self._probe_images(provider, timeout, at_once, allow_private, blocking=False)
+
+    async def _probe_images(
+        self,
+        provider: ProviderLike,
+        timeout: float,
+        at_once: int,
+        allow_private: bool,
+        *,
+        blocking: bool,
+    ) -> CheckReport:
+        from gpt4o_tune.data._probing import probe
+
+        scope = self._scope(provider)
+        problems = await probe(
+            self._store.numbered(self._numbers),
+            scope=scope,
+            timeout=timeout,
+            at_once=at_once,
+            allow_private=allow_private,
+            blocking=blocking,
+        )
+        return self._report(problems, scope)
+
+    def moderate(
+        self,
+        *,
+        provider: Provider,
+        model: str = "omni-moderation-latest",
+        cache: str | os.PathLike[str] | None = None,
+    ) -> CheckReport:
+        """Screen every text of the rows with a moderation service, and name the rows that it flags.
+
+        Texts go to the service; images do not. Each distinct text is asked about once. The screening
+        that a provider makes of an uploaded file is another one and may judge otherwise: a clean report
+        is a good sign and no promise.
+
+        Args:
+            provider: Whose service; OpenAI's is free, Azure has none.
+            model: The moderation model.
+            cache: A file for the verdicts, by hash and without the texts, so that the next run asks only
+                about what is new.
+
+        Raises:
+            ProviderError: The provider screens no texts.
+            OSError: The cache cannot be read or written.
+
+        Example:
+            >>> data.moderate(provider=Provider.openai(), cache="verdicts.jsonl").raise_for_errors()
+        """
+        from gpt4o_tune._drive import run
+
+        return run(self._moderate(provider, provider.blocking(), model, cache))
+
+    async def moderate_async(
+        self,
+        *,
+        provider: Provider,
+        model: str = "omni-moderation-latest",
+        cache: str | os.PathLike[str] | None = None,
+    ) -> CheckReport:
+        """As `moderate`, without blocking."""
+        return await self._moderate(provider, provider.asynchronous(), model, cache)
+
+    async def _moderate(
+        self,
+        provider: Provider,
+        gateway: Gateway,
+        model: str,
+        cache: str | os.PathLike[str] | None,
+    ) -> CheckReport:
+        from gpt4o_tune.data._moderation import moderate
+
+        scope = self._scope(provider)
+        lines = partial(self._store.numbered, self._numbers)
+        problems = await moderate(gateway, lines, scope=scope, model=model, cache=cache)
+        return self._report(problems, scope)
+
+    def _scope(self, provider: ProviderLike) -> Scope:
+        """Return the scope of rules that no model matters to."""
+        from gpt4o_tune.data.checks import scope_for
+
+        method = METHOD_OF_FORMAT[self.format]
+        kind = _kind(provider)
+        return scope_for(DEFAULT_MODEL, provider=kind, method=method, format=self.format)
+
+    def _report(self, problems: Iterable[Problem], scope: Scope) -> CheckReport:
         return CheckReport(
-            problems=_facts.problems(self._store, self._numbers, wanted),
+            problems=tuple(problems),
             source=self.source,
             rows=len(self),
-            model=known.name if known else None,
-            provider=wanted.provider,
-            method=wanted.method,
+            model=scope.model.name if scope.model else None,
+            provider=scope.provider,
+            method=scope.method,
         )
 
     def scan(
@@ -413,6 +548,7 @@ class Dataset(Selection):
         provider: ProviderLike,
         method: Method | None,
         count: bool,
+        grader: Mapping[str, object] | None = None,
     ) -> Wanted:
         from gpt4o_tune.data._survey import Wanted
 
@@ -421,6 +557,7 @@ class Dataset(Selection):
             model=model or DEFAULT_MODEL,
             provider=_kind(provider),
             method=method or METHOD_OF_FORMAT[self.format],
+            grader=grader,
             judge=True,
             count=count,
         )

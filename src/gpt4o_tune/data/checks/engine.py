@@ -11,10 +11,11 @@ from gpt4o_tune.data.checks.structure import ROLES, message_lists
 from gpt4o_tune.data.checks.table import RULES
 from gpt4o_tune.data.checks.tools import declared_tools
 from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.grader import item_fields
 from gpt4o_tune.data.report import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gpt4o_tune.catalog import Method, ProviderKind
     from gpt4o_tune.data.checks.rule import Finding, Rule, Source, Subject
@@ -28,12 +29,16 @@ def scope_for(
     provider: ProviderKind,
     method: Method,
     format: Format,  # noqa: A002  # as in Dataset
+    grader: Mapping[str, object] | None = None,
 ) -> Scope:
     """Look up what the rules depend on.
 
     Raises:
         ProviderError: The catalog does not know the model; a compatible service may serve any.
+        ValueError: A grader came with another method than reinforcement.
     """
+    if grader is not None and method != "reinforcement":
+        raise ValueError(f"a grader belongs to method 'reinforcement', not to {method!r}")
     catalog = load()
     known = catalog.find(model) if provider == "compatible" else catalog.get(model)
     service = catalog.service(provider)
@@ -45,6 +50,8 @@ def scope_for(
         limits=service.limits,
         model=known,
         offer=known.offer(provider) if known else None,
+        grader=grader,
+        item_fields=item_fields(grader) if grader else (),
     )
 
 
@@ -93,6 +100,8 @@ def source_problems(source: Source, scope: Scope, rules: Sequence[Rule]) -> Sour
         problems += _findings(rule, scope, source)
         if problems and rule.is_final:
             return SourceProblems(problems, are_final=True)
+    if scope.grader is not None:
+        problems += examine("grader", scope.grader, scope, rules=rules)
     return SourceProblems(problems, are_final=False)
 
 
@@ -107,6 +116,17 @@ def corpus_problems(corpus: Corpus, scope: Scope, rules: Sequence[Rule]) -> list
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Sort problems by line; those of one line stay as the rules stand in the table."""
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def examine(
+    kind: Subject, subject: object, scope: Scope, *, line: int = 0, rules: Sequence[Rule] = RULES
+) -> list[Problem]:
+    """Apply the rules on one kind of subject to one subject, as for what no pass over rows sees."""
+    return [
+        problem
+        for rule in _about(kind, rules, scope)
+        for problem in _findings(rule, scope, subject, line=line)
+    ]
 
 
 class Examined(NamedTuple):
@@ -203,7 +223,7 @@ class RowRules:
             ):
                 self._apply(self._on_calls, turn, line, problems)
                 is_exchange = True
-            elif turn.role == "tool":
+            elif turn.role in ("tool", "function"):
                 is_exchange = True
         self._apply(self._on_conversation, conversation, line, problems)
         if is_exchange:

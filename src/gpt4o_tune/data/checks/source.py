@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpt4o_tune.data.checks.rule import Finding
+from gpt4o_tune.data.checks.rule import Finding, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,9 +72,18 @@ def empty_file(source: Source, scope: Scope) -> Iterable[Finding]:
         )
 
 
+def wrong_extension(source: Source, scope: Scope) -> Iterable[Finding]:
+    """A file name that services refuse; uploads by this library go under a name of their own."""
+    if source.name and not source.name.endswith(".jsonl"):
+        yield Finding(
+            f"The file is named {shown(source.name)}; services take only names that end in .jsonl.",
+            "Rename it before you upload it by hand; FineTuneJob.create sends it under such a name.",
+        )
+
+
 def bom(source: Source, scope: Scope) -> Iterable[Finding]:
-    """A byte order mark at the start of the file."""
-    if source.has_bom:
+    """A byte order mark at the start of the file, where the provider's documents do not ask for it."""
+    if source.has_bom and not scope.limits.asks_for_bom:
         yield Finding(
             "The file starts with a byte order mark, which breaks some readers.",
             "Save it as UTF-8 without BOM, or call to_jsonl, which leaves the mark out.",

@@ -81,6 +81,10 @@ def _rename(row: JsonObject, path: str) -> str:
     older = path.replace("_output", "_completion")
     if older != path and older in row:
         return f"Rename {older!r} to {path!r}."
+    if "conversations" in row:
+        return "Write 'conversations' as 'messages', with 'role' and 'content' in each."
+    if "instruction" in row and "output" in row:
+        return "Write the instruction as a user message and the output as the assistant's answer."
     guess = nearest(path, row)
     if guess and guess != path:
         return f"Rename {shown(guess)} to {path!r}?"
@@ -172,13 +176,13 @@ def unknown_role(stray: Stray, scope: Scope) -> Iterable[Finding]:
 
 
 def developer_role(turn: Turn, scope: Scope) -> Iterable[Finding]:
-    """The role developer in supervised data."""
+    """The role developer in data that is not for reinforcement."""
     if turn.role != "developer":
         return ()
     return [
         Finding(
             "The role 'developer' is documented for reinforcement data only.",
-            "Write 'system' for supervised training.",
+            "Write 'system'.",
             f"{turn.path}.role",
         )
     ]
