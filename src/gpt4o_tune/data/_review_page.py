@@ -72,12 +72,13 @@ def _page(
     template, style, script = (
         (folder / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js")
     )
+    # The title comes last: what stands in it is not to be filled in.
     named = {
-        "title": html.escape(heading),
         "policy": f"default-src 'none'; img-src data:; style-src {_source(style)}; "
         f"script-src {_source(script)}; base-uri 'none'; form-action 'none'",
         "style": style,
         "script": script,
+        "title": html.escape(heading),
     }
     before, after = template.split("{{rows}}")
     for name, value in named.items():
