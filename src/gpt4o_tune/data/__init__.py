@@ -17,25 +17,31 @@ from gpt4o_tune.data.formats import Format
 from gpt4o_tune.data.report import CheckReport, Problem
 
 if TYPE_CHECKING:
+    from gpt4o_tune.data.calls import CallRecorder
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.review import Review
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
 
 __all__ = [
+    "CallRecorder",
     "CheckReport",
     "CostEstimate",
     "Dataset",
     "Format",
     "OverlapReport",
     "Problem",
+    "Review",
     "Split",
     "TokenReport",
 ]
 
 _HOME = {
+    "CallRecorder": "calls",
     "CostEstimate": "cost",
     "OverlapReport": "similarity",
+    "Review": "review",
     "Split": "split",
     "TokenReport": "tokens",
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data._decisions import DecisionsLike
+    from gpt4o_tune.data.calls import CallRecorder
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.review import Review
@@ -91,6 +92,27 @@ class Dataset(Selection):
         """
         store = RowStore(encode_records(rows))
         return cls(store, range(len(store)), format=format)
+
+    @classmethod
+    def from_calls(cls, calls: CallRecorder | str | os.PathLike[str]) -> Self:
+        """Make a dataset of recorded chat calls, in the order in which their answers came.
+
+        Args:
+            calls: A recorder, or the file that one wrote. A line that a crash tore is left out with a
+                warning in the log.
+
+        Raises:
+            DatasetNotFoundError: There is no such file.
+        """
+        from gpt4o_tune.data._journal import whole_lines
+        from gpt4o_tune.data.calls import CallRecorder
+
+        path = calls.path if isinstance(calls, CallRecorder) else calls
+        lines = calls.lines if isinstance(calls, CallRecorder) else ()
+        if path is not None:
+            lines = whole_lines(path)
+        store = RowStore(b"".join(lines))
+        return cls(store, range(len(store)), format="chat")
 
     def drop(self, rows: Iterable[int | Problem]) -> Dataset:
         """Leave rows out, by number or because a problem stands on their line.
