@@ -10,16 +10,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpt4o_tune.data._decisions import SCHEMA, VERSION, row_ids
+from gpt4o_tune.data._decisions import SCHEMA, VERSION
+from gpt4o_tune.data._shown import shown_rows
 from gpt4o_tune.data._writing import replace_file
-from gpt4o_tune.data.decode import decode
-from gpt4o_tune.data.report import Problem
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gpt4o_tune.data._shown import ShownRow
     from gpt4o_tune.data.dataset import Dataset
+    from gpt4o_tune.data.report import Problem
 
 _UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 """What may not stand in a script element; in JSON these stand in strings alone."""
@@ -48,21 +49,9 @@ def write_page(
         "reviewer": reviewer or "",
     }
     found = list(problems or ())
-    body = _rows(data, _chosen(data, rows), found, [list(cluster) for cluster in duplicates or ()])
+    body = _rows(shown_rows(data, rows, found), _alike(duplicates or (), data.lines))
     whole = [_plain(problem) for problem in found if not problem.line]
     return replace_file(place, _page(heading, about, whole, body))
-
-
-def _chosen(data: Dataset, rows: Iterable[int | Problem] | None) -> set[int]:
-    if rows is None:
-        return set(range(len(data)))
-    numbers, lines = set[int](), set[int]()
-    for row in rows:
-        if isinstance(row, Problem):
-            lines.add(row.line)
-        else:
-            numbers.add(range(len(data))[row])
-    return numbers | {row for row, line in enumerate(data.lines) if line in lines}
 
 
 def _page(
@@ -97,34 +86,27 @@ def _source(code: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _rows(
-    data: Dataset, chosen: set[int], problems: Sequence[Problem], clusters: Sequence[Sequence[int]]
-) -> Iterator[str]:
-    by_line: dict[int, list[dict[str, str]]] = {}
-    for problem in problems:
-        by_line.setdefault(problem.line, []).append(_plain(problem))
-    lines = data.lines
-    alike = {
+def _rows(shown: Iterable[ShownRow], alike: Mapping[int, Sequence[int]]) -> Iterator[str]:
+    for one in shown:
+        about: dict[str, object] = {"id": one.id, "line": one.line}
+        if one.problems:
+            about["problems"] = [_plain(problem) for problem in one.problems]
+        if one.number in alike:
+            about["alike"] = alike[one.number]
+        if one.row is None:
+            content = '"raw":' + _json(one.raw.decode(errors="replace"))
+        else:
+            content = '"row":' + one.raw.decode().translate(_UNSAFE)
+        yield f"{_json(about)[:-1]},{content}}}"
+
+
+def _alike(clusters: Iterable[Sequence[int]], lines: Sequence[int]) -> dict[int, list[int]]:
+    """Return for each row of a cluster the lines of the others."""
+    return {
         row: [lines[other] for other in cluster if other != row]
         for cluster in clusters
         for row in cluster
     }
-    # All rows are counted, also those not shown: a row's id depends on the copies before it.
-    for row, row_id in enumerate(row_ids(map(data.raw, range(len(data))))):
-        if row not in chosen:
-            continue
-        line, raw = lines[row], data.raw(row)
-        about: dict[str, object] = {"id": row_id, "line": line}
-        if line in by_line:
-            about["problems"] = by_line[line]
-        if row in alike:
-            about["alike"] = alike[row]
-        try:
-            decode(raw)
-            shown = '"row":' + raw.decode().translate(_UNSAFE)
-        except ValueError:
-            shown = '"raw":' + _json(raw.decode(errors="replace"))
-        yield _json(about)[:-1] + "," + shown + "}"
 
 
 def _plain(problem: Problem) -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data._decisions import DecisionsLike
+    from gpt4o_tune.data.argilla import ArgillaRecords
     from gpt4o_tune.data.calls import CallRecorder
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.formats import Format
@@ -365,6 +366,32 @@ class Dataset(Selection):
         return apply_review(
             self, decisions, undecided=undecided, conflicts=conflicts, replace=self._rewritten
         )
+
+    def to_argilla(
+        self,
+        *,
+        rows: Iterable[int | Problem] | None = None,
+        problems: CheckReport | Iterable[Problem] | None = None,
+        reviewers: int = 1,
+    ) -> ArgillaRecords:
+        """Make a dataset for review in Argilla 2, as plain values that need no package.
+
+        A record shows the conversation and the answer, asks to keep, fix or drop the row, and offers the
+        answer for correction. Its `decisions` reads the answers back for `apply_review`.
+
+        Args:
+            rows: The rows to show, as for `review`.
+            problems: What to show beside them, as for `review`.
+            reviewers: How many people are to answer each record.
+
+        Raises:
+            IndexError: There is no such row.
+            ValueError: `reviewers` is below 1.
+        """
+        from gpt4o_tune.data.argilla import to_argilla
+
+        found = problems.problems if isinstance(problems, CheckReport) else problems
+        return to_argilla(self, rows=rows, problems=found, reviewers=reviewers)
 
     def _values(self, of: Group | None) -> Iterator[object] | None:
         """Return what each row holds in a field, or what a function says of it."""

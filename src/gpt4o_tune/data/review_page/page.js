@@ -568,7 +568,10 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("keys").open) return;
   const { target } = event;
   if (target.matches("input, textarea, select")) {
-    if (event.key === "Escape" || (event.key === "Enter" && target.id === "note")) {
+    const isDone = event.key === "Enter" && (target.id === "note" || target.id === "search");
+    if (event.key === "Escape" || isDone) {
+      // Else Escape would empty the search.
+      event.preventDefault();
       target.blur();
       $("main").focus({ preventScroll: true });
     }
