@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import threading
@@ -12,7 +13,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from gpt4o_tune import CallRecorder, Dataset, DatasetNotFoundError
+from gpt4o_tune import CallRecorder, CustomModel, Dataset, DatasetNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -219,6 +220,7 @@ def test_a_decorated_function_is_recorded() -> None:
         return completion(content=None, tool_calls=[call], finish_reason="tool_calls")
 
     assert ask.__name__ == "ask"
+    assert inspect.iscoroutinefunction(ask_async)
     assert ask(ASKED) == "You said Where is it? ñ"
     ask(messages=ASKED, parallel_tool_calls=True)
     asyncio.run(ask_async(ASKED, tools=TOOLS))
@@ -231,6 +233,17 @@ def test_a_decorated_function_is_recorded() -> None:
         "name": "track",
         "arguments": "{}",
     }
+
+
+def test_a_custom_model_is_recorded_by_its_methods(server: LocalServer) -> None:
+    """Both faces of `CustomModel.chat` are functions that take messages."""
+    model = CustomModel(MODEL, provider=server.provider)
+    recorder = CallRecorder()
+
+    said = recorder.record(model.chat)(ASKED).choices[0].message.content
+    asyncio.run(recorder.record(model.chat_async)(ASKED))
+
+    assert rows(recorder) == [{"messages": [*ASKED, {"role": "assistant", "content": said}]}] * 2
 
 
 def test_a_function_without_messages_cannot_be_recorded() -> None:

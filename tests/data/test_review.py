@@ -136,7 +136,9 @@ def test_review_by_keyboard(browser: Browser, tmp_path: Path) -> None:
     browser.ask("document.activeElement.select()")
     browser.type('{"city": "Köln"}')
     assert "valid JSON" in browser.ask("document.activeElement.parentElement.textContent")
-    browser.press("Escape", "j", "f", "Escape", "s")
+    browser.press("Escape", "j", "f")
+    browser.type("Undone at once. ")
+    browser.press("Escape", "u", "s")
     file = tmp_path / "decisions.json"
     file.write_bytes(browser.downloaded())
     review = data.apply_review(file)

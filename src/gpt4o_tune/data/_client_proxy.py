@@ -41,10 +41,15 @@ def recorded(function: Callable[Arguments, Answer], begin: Begin) -> Callable[Ar
 
     @functools.wraps(function)
     def recording(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        request = _named(signature, args, kwargs)
-        call = begin(request)
+        call = begin(_named(signature, args, kwargs))
         return cast("Answer", _follow(lambda: function(*args, **kwargs), call))
 
+    @functools.wraps(function)
+    async def recording_async(*args: Arguments.args, **kwargs: Arguments.kwargs) -> object:
+        return await cast("Awaitable[object]", recording(*args, **kwargs))
+
+    if inspect.iscoroutinefunction(function):
+        return cast("Callable[Arguments, Answer]", recording_async)
     return recording
 
 

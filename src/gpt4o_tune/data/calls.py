@@ -97,8 +97,8 @@ class CallRecorder:
     def record(self, function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
         """Decorate a function that takes `messages` and returns a completion or the answer's text.
 
-        The function may be asynchronous, and may take `tools`, `functions`, `parallel_tool_calls` and
-        `model`.
+        The function may be asynchronous, may take `tools`, `functions`, `parallel_tool_calls` and `model`,
+        and may be a method, such as `CustomModel.chat`. The messages are a list.
 
         Raises:
             TypeError: No parameter is called `messages`.

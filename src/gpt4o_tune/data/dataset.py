@@ -359,7 +359,8 @@ class Dataset(Selection):
 
         Raises:
             DatasetError: A file holds no decisions; a corrected row has an error that it did not have
-                before; or there are undecided rows or conflicts where `"error"` was asked for.
+                before; or there are undecided rows, or conflicts (then in `.problems`), where `"error"` was
+                asked for.
         """
         from gpt4o_tune.data.review import apply_review
 

@@ -124,6 +124,12 @@ function editedRow(id) {
   return copy;
 }
 
+function isCorrected(id) {
+  const entry = entryOf(id), edits = Object.values(entry.edits);
+  if (!edits.length) return entry.row !== undefined;
+  return rows[rowOf.get(id)].raw === undefined || asObject(edits[0]) !== null;
+}
+
 function asObject(text) {
   try {
     const value = JSON.parse(text);
@@ -221,7 +227,7 @@ const FILTERS = {
   undecided: (row) => !entryOf(row.id).decision,
   keep: (row) => entryOf(row.id).decision === "keep",
   fix: (row) => entryOf(row.id).decision === "fix",
-  uncorrected: (row) => entryOf(row.id).decision === "fix" && !editedRow(row.id),
+  uncorrected: (row) => entryOf(row.id).decision === "fix" && !isCorrected(row.id),
   drop: (row) => entryOf(row.id).decision === "drop",
   noted: (row) => entryOf(row.id).note !== "",
   problems: (row) => row.problems !== undefined,
@@ -395,7 +401,7 @@ function hint(id) {
   if (!place) return;
   const entry = entryOf(id);
   place.hidden = entry.decision !== "fix";
-  place.textContent = editedRow(id)
+  place.textContent = isCorrected(id)
     ? "Corrected. Esc leaves the text, j goes on."
     : "Edit the texts below. Until one is changed, the row counts as not corrected yet.";
 }
