@@ -23,19 +23,7 @@ SkipReason: TypeAlias = Literal[
     "not kept",
     "not recorded",
 ]
-"""Why a call gives no row.
-
-    length          the answer was cut off at the token limit
-    content_filter  the answer was cut off by the service's filter
-    incomplete      a stream was left, or ended, before its answer was whole
-    error           the call raised
-    no messages     the request held none that could be read
-    no answer       what came back is no completion and no text
-    empty answer    an answer holds no text and no call
-    custom tool     an answer calls a tool that is not a function
-    not kept        `keep` said no
-    not recorded    a hook raised, or the row could not be written; a warning was logged
-"""
+"""Why a call gives no row; `CallRecorder.skip_counts` says what each means."""
 
 _SETTINGS: Final = ("tools", "functions", "parallel_tool_calls")
 _CUT_OFF: Final[Mapping[str, SkipReason]] = {
@@ -102,7 +90,7 @@ def require_whole(finish_reason: str) -> None:
     """Refuse an answer that was cut off.
 
     Raises:
-        NotARowError: It was; the message is `length`, `content_filter` or `incomplete`.
+        NotARowError: It was.
     """
     if finish_reason not in _ANSWERED:
         raise NotARowError(_CUT_OFF.get(finish_reason, "incomplete"))

@@ -257,6 +257,9 @@ class _AsyncStream(_Followed):
         self._recording.left()
         await self._inner.close()
 
+    async def aclose(self) -> None:
+        await self.close()
+
 
 class _StreamManager(_Followed):
     """What `.stream` gives, of either face; its stream is handed out as it is and read when it is left."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.review import Choice  # noqa: TC001  # pydantic reads it
 from gpt4o_tune.errors import DatasetError, DatasetNotFoundError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 SCHEMA = "gpt4o-tune/review"
 VERSION = 1
 
-Choice: TypeAlias = Literal["keep", "fix", "drop"]
 DecisionsLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, object]"
 """A file that the page exported, or what is in one."""
 

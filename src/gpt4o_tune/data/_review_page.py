@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.data.dataset import Dataset
     from gpt4o_tune.data.report import Problem
 
+_PARTS = ("page.html", "page.css", "decisions.js", "row.js", "page.js")
 _UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 """What may not stand in a script element; in JSON these stand in strings alone."""
 
@@ -58,9 +59,8 @@ def _page(
     heading: str, about: dict[str, object], whole: list[dict[str, str]], rows: Iterator[str]
 ) -> Iterator[bytes]:
     folder = files("gpt4o_tune.data") / "review_page"
-    template, style, script = (
-        (folder / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js")
-    )
+    template, style, *scripts = ((folder / name).read_text("utf-8") for name in _PARTS)
+    script = "\n".join(scripts)
     # The title comes last: what stands in it is not to be filled in.
     named = {
         "policy": f"default-src 'none'; img-src data:; style-src {_source(style)}; "

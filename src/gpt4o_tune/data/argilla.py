@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from gpt4o_tune._display import html_text, plural
 from gpt4o_tune._extras import import_extra
 from gpt4o_tune.data._answers import field
-from gpt4o_tune.data._decisions import SCHEMA, VERSION, Choice
+from gpt4o_tune.data._decisions import SCHEMA, VERSION
 from gpt4o_tune.data._shown import shown_rows
 from gpt4o_tune.data._turns import calls, images, items, mapping, text, texts
+from gpt4o_tune.data.review import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

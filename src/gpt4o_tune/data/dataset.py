@@ -362,7 +362,7 @@ class Dataset(Selection):
                 before; or there are undecided rows, or conflicts (then in `.problems`), where `"error"` was
                 asked for.
         """
-        from gpt4o_tune.data.review import apply_review
+        from gpt4o_tune.data._reviewing import apply_review
 
         return apply_review(
             self, decisions, undecided=undecided, conflicts=conflicts, replace=self._rewritten
