@@ -19,6 +19,8 @@ from gpt4o_tune.data.report import CheckReport, Problem
 if TYPE_CHECKING:
     from gpt4o_tune.data.calls import CallRecorder
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.cost_table import CostTable
+    from gpt4o_tune.data.preview import Preview
     from gpt4o_tune.data.review import Review
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -28,9 +30,11 @@ __all__ = [
     "CallRecorder",
     "CheckReport",
     "CostEstimate",
+    "CostTable",
     "Dataset",
     "Format",
     "OverlapReport",
+    "Preview",
     "Problem",
     "Review",
     "Split",
@@ -40,7 +44,9 @@ __all__ = [
 _HOME = {
     "CallRecorder": "calls",
     "CostEstimate": "cost",
+    "CostTable": "cost_table",
     "OverlapReport": "similarity",
+    "Preview": "preview",
     "Review": "review",
     "Split": "split",
     "TokenReport": "tokens",
