@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from gpt4o_tune import LocalServer
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/guide.md", "docs/reference/jobs.md", "docs/reference/checks.md"]
+PAGES = [
+    "README.md",
+    "docs/guide.md",
+    "docs/reference/checks.md",
+    "docs/reference/jobs.md",
+    "docs/reference/review.md",
+]
 
 
 def heldout() -> Dataset:

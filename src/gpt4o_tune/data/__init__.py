@@ -17,15 +17,18 @@ from gpt4o_tune.data.formats import Format
 from gpt4o_tune.data.report import CheckReport, Problem
 
 if TYPE_CHECKING:
+    from gpt4o_tune.data.calls import CallRecorder
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.cost_table import CostTable
     from gpt4o_tune.data.grader import validate_grader
     from gpt4o_tune.data.preview import Preview
+    from gpt4o_tune.data.review import Review
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
 
 __all__ = [
+    "CallRecorder",
     "CheckReport",
     "CostEstimate",
     "CostTable",
@@ -34,16 +37,19 @@ __all__ = [
     "OverlapReport",
     "Preview",
     "Problem",
+    "Review",
     "Split",
     "TokenReport",
     "validate_grader",
 ]
 
 _HOME = {
+    "CallRecorder": "calls",
     "CostEstimate": "cost",
     "CostTable": "cost_table",
     "OverlapReport": "similarity",
     "Preview": "preview",
+    "Review": "review",
     "Split": "split",
     "TokenReport": "tokens",
     "validate_grader": "grader",

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, get_args, overload
 
 from gpt4o_tune._display import html_text, plural
+from gpt4o_tune.data._store import RowStore
 from gpt4o_tune.data._writing import replace_file
 from gpt4o_tune.data.formats import Format
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gpt4o_tune.data._reading import Records
-    from gpt4o_tune.data._store import RowStore
     from gpt4o_tune.data.decode import Json
     from gpt4o_tune.data.rows import Row
 
@@ -159,6 +159,18 @@ class Selection(Sequence["Row"]):
             DatasetError: The file that the rows come from changed meanwhile.
         """
         return replace_file(Path(path).expanduser(), self._pieces())
+
+    def _rewritten(self, rows: Sequence[int], written: Mapping[int, bytes]) -> Self:
+        """Take rows by number, some of them with bytes of their own that end a line."""
+        if not written:
+            return self.select(rows)
+        numbers = array("Q", map(self._numbers.__getitem__, rows))
+        pieces = zip(rows, self._store.iterate(numbers), strict=True)
+        ended = (
+            written.get(row) or (raw if raw.endswith(b"\n") else raw + b"\n") for row, raw in pieces
+        )
+        store = RowStore(b"".join(ended))
+        return type(self)(store, range(len(store)), format=self.format)
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the rows; where they were chosen or moved, each ends its line."""
