@@ -1,7 +1,8 @@
 """An immutable store of rows: the bytes of a JSONL file, and where each row lies in them.
 
 A file is mapped and indexed in one pass, never parsed or copied, so a million rows cost two integers
-each. Rows keep their own line ends, so writing them all gives the file back byte for byte.
+each; a packed one is unpacked to disk first. Rows keep their own line ends, so writing them all gives
+the file back byte for byte.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from gpt4o_tune.data._compression import packing_of, unpacked
 from gpt4o_tune.data.formats import detect
 from gpt4o_tune.errors import DatasetError, DatasetNotFoundError
 
@@ -46,10 +48,13 @@ class _OpenFile:
     """Where it is, wherever the process goes."""
     size: int
     mtime_ns: int
-    descriptor: int = field(compare=False)
+    descriptor: int | None = field(compare=False)
+    """None where the file was unpacked, so that its own bytes no longer matter."""
 
     def verify(self) -> None:
         """Raise `DatasetError` where the mapped file was written to: its bytes may be gone."""
+        if self.descriptor is None:
+            return
         now = os.fstat(self.descriptor)
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise DatasetError(
@@ -86,31 +91,46 @@ class RowStore:
         """Cache that all datasets over the store share."""
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+    def from_file(cls, path: str | os.PathLike[str], *, unpack: bool = True) -> Self:
         """Map a file and find its rows.
+
+        Args:
+            path: The file.
+            unpack: Whether to read through gzip and Zstandard, known by their first bytes.
 
         Raises:
             DatasetNotFoundError: No regular file that may be read is at `path`.
+            DatasetError: The file is packed, and damaged or cut short.
+            MissingExtraError: The file is packed with Zstandard, and nothing installed reads that.
         """
         place = Path(path).expanduser()
         try:
             descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
-            raise _unreadable(place, error) from None
+            raise unreadable(place, error) from None
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise _unreadable(place, None)
-            # An empty file cannot be mapped.
-            buffer = mmap(descriptor, 0, access=ACCESS_READ) if status.st_size else b""
+                raise unreadable(place, None)
+            buffer = _unpack(descriptor, name=str(place)) if unpack else None
+            is_packed = buffer is not None
+            if buffer is None:
+                buffer = _map(descriptor)
             file = _OpenFile(
-                place, place.absolute(), status.st_size, status.st_mtime_ns, descriptor
+                place,
+                place.absolute(),
+                status.st_size,
+                status.st_mtime_ns,
+                None if is_packed else descriptor,
             )
             store = cls(buffer, file=file)
         except BaseException:
             os.close(descriptor)
             raise
-        weakref.finalize(store, os.close, descriptor)
+        if is_packed:
+            os.close(descriptor)
+        else:
+            weakref.finalize(store, os.close, descriptor)
         return store
 
     @property
@@ -129,7 +149,8 @@ class RowStore:
     def __reduce__(self) -> tuple[object, ...]:
         if self._file is None:
             return type(self), (self._buffer,)
-        return _reopen, (self._file.path, self._file.size, self._file.mtime_ns)
+        is_packed = self._file.descriptor is None
+        return _reopen, (self._file.path, self._file.size, self._file.mtime_ns, is_packed)
 
     def detected_format(self) -> Format:
         """Tell the format of the rows, the same for every dataset over the store."""
@@ -176,6 +197,22 @@ class RowStore:
             yield self._ends[row] - self._starts[row]
 
 
+def _map(descriptor: int) -> bytes | mmap:
+    # An empty file cannot be mapped.
+    return mmap(descriptor, 0, access=ACCESS_READ) if os.fstat(descriptor).st_size else b""
+
+
+def _unpack(descriptor: int, *, name: str) -> bytes | mmap | None:
+    """Map the unpacked bytes of a file, or return None where it is not packed."""
+    with open(descriptor, "rb", closefd=False) as file:
+        packing = packing_of(file)
+        if packing is None:
+            return None
+        # The mapping keeps the bytes of the nameless file.
+        with unpacked(file, packing, name=name) as plain:
+            return _map(plain.fileno())
+
+
 def _index(
     buffer: bytes | mmap, *, start: int
 ) -> tuple[array[int], array[int], Sequence[int], array[int]]:
@@ -207,9 +244,9 @@ def _give_back(buffer: bytes | mmap) -> None:
         buffer.madvise(MADV_DONTNEED)
 
 
-def _reopen(path: Path, size: int, mtime_ns: int) -> RowStore:
+def _reopen(path: Path, size: int, mtime_ns: int, unpack: bool) -> RowStore:
     """Map a file again in the process that unpickles, and insist that it is the same."""
-    store = RowStore.from_file(path)
+    store = RowStore.from_file(path, unpack=unpack)
     status = path.stat()
     if (status.st_size, status.st_mtime_ns) != (size, mtime_ns):
         raise DatasetError(
@@ -219,7 +256,8 @@ def _reopen(path: Path, size: int, mtime_ns: int) -> RowStore:
     return store
 
 
-def _unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+def unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+    """Say why a file cannot be opened, and what may be meant; no error means that it is no file."""
     if path.is_dir():
         inside = _names(sorted(path.glob("*.jsonl")))
         hint = f"It holds {inside}." if inside else "It holds no .jsonl file."

@@ -40,11 +40,12 @@ def wrong_encoding(source: Source, scope: Scope) -> Iterable[Finding]:
 
 
 def compressed_file(source: Source, scope: Scope) -> Iterable[Finding]:
-    """A packed file."""
+    """A packed file that is not read through."""
     for mark, (name, command) in _CONTAINERS.items():
         if source.head.startswith(mark):
             yield Finding(
-                f"The file is packed with {name}.", f"Unpack it with {command} and open the result."
+                f"The file is packed with {name}; services take plain files.",
+                f"Unpack it with {command} and open the result.",
             )
             return
 
