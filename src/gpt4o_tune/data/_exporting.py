@@ -110,15 +110,16 @@ def exported(
 
 def has_weights(lines: Iterable[bytes]) -> bool:
     """Tell whether some row has an answer of weight 0."""
-    for line in lines:
-        # A key may be written with escapes.
-        if (b"weight" in line or b"\\u00" in line) and _has_weight(decode(line)):
-            return True
-    return False
+    # A key may be written with escapes.
+    return any((b"weight" in line or b"\\u00" in line) and _has_weight(line) for line in lines)
 
 
-def _has_weight(row: JsonObject) -> bool:
-    messages = row.get("messages")
+def _has_weight(line: bytes) -> bool:
+    try:
+        messages = decode(line).get("messages")
+    except ValueError:
+        # The export itself reports what is wrong with the row.
+        return False
     return isinstance(messages, list) and any(
         isinstance(turn, dict) and turn.get("weight") == 0 for turn in messages
     )

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gpt4o_tune")
 
 _SAMPLE = 20
-_READERS: Mapping[Form, Reader] = {
+_READERS: dict[Form, Reader] = {
     "openai": Reader(openai.matches, openai.read, openai.FIELDS),
     "alpaca": Reader(alpaca.matches, alpaca.read, alpaca.FIELDS),
     "sharegpt": Reader(sharegpt.matches, sharegpt.read, sharegpt.FIELDS),
@@ -133,16 +133,15 @@ def _form_of(sample: list[JsonObject], name: str) -> Form:
     Raises:
         DatasetError: None fits all of them, or several do.
     """
-    fitting: list[Form] = [form for form in _READERS if all(map(_READERS[form].matches, sample))]
-    if "openai" in fitting:
-        given_away = [form for form in _NARROWER if any(map(_READERS[form].matches, sample))]
-        if given_away:
-            fitting = [form for form in fitting if form not in ("openai", *_NARROWER)]
-            fitting += given_away
+    fitting = {form for form, reader in _READERS.items() if all(map(reader.matches, sample))}
+    given_away = {form for form in _NARROWER if any(map(_READERS[form].matches, sample))}
+    if "openai" in fitting and given_away:
+        fitting.remove("openai")
+        fitting |= given_away
     if len(fitting) == 1:
-        return fitting[0]
+        return fitting.pop()
     if fitting:
-        choices = " or ".join(f"form={form!r}" for form in fitting)
+        choices = " or ".join(f"form={form!r}" for form in sorted(fitting))
         raise DatasetError(f"{name} can be read in more than one way. Say {choices}.")
     fields = ", ".join(map(repr, sorted({key for record in sample for key in record})))
     known = ", ".join(map(repr, _READERS))
