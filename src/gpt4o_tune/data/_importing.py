@@ -133,8 +133,10 @@ def _form_of(sample: list[JsonObject], name: str) -> Form:
     Raises:
         DatasetError: None fits all of them, or several do.
     """
-    fitting = {form for form, reader in _READERS.items() if all(map(reader.matches, sample))}
-    given_away = {form for form in _NARROWER if any(map(_READERS[form].matches, sample))}
+    fitting: set[Form] = {
+        form for form, reader in _READERS.items() if all(map(reader.matches, sample))
+    }
+    given_away: set[Form] = {form for form in _NARROWER if any(map(_READERS[form].matches, sample))}
     if "openai" in fitting and given_away:
         fitting.remove("openai")
         fitting |= given_away

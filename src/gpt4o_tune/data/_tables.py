@@ -87,7 +87,7 @@ def _rows(source: Any) -> Iterable[object]:  # a type of a library that is not i
 def cleaned(row: Mapping[str, object]) -> dict[str, object]:
     """Make a record of a table's row.
 
-    A cell with nothing in it (null, NaN, pandas' NA and NaT) becomes None. A null key of an object
+    A cell with nothing in it (null, NaN, pandas' NA and NaT) becomes None. An empty key of an object
     inside a cell is left out: where one row's object has a key, a table gives it to all. Arrays become
     lists.
     """
@@ -98,13 +98,22 @@ def cleaned(row: Mapping[str, object]) -> dict[str, object]:
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value).items()
-        return {key: _plain(item) for key, item in items if item is not None}
+        return {
+            # Beside empty cells, pandas holds whole numbers as floats.
+            key: int(cast("float", item)) if key == "weight" and _is_whole(item) else _plain(item)
+            for key, item in items
+            if not _is_missing(item)
+        }
     if isinstance(value, list | tuple):
         return [_plain(item) for item in cast("list[object]", value)]
     # An array or a number of numpy, which pandas holds.
     if not isinstance(value, str) and hasattr(value, "tolist"):
         return _plain(cast("Any", value).tolist())
     return value
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _is_missing(value: object) -> bool:

@@ -43,7 +43,12 @@ def index(requests: Iterable[JsonObject]) -> dict[str, JsonObject]:
 
 
 def read(record: JsonObject, requests: Mapping[str, JsonObject]) -> JsonObject:
-    """Make a row of a line of the output file."""
+    """Make a row of a line of the output file.
+
+    Raises:
+        Unsayable: The request failed or is not known, or its answer is no single message.
+    """
+    completion = _completion(record)
     name = record.get("custom_id")
     body = record.get("body", requests.get(str(name)))
     if body is None:
@@ -57,7 +62,7 @@ def read(record: JsonObject, requests: Mapping[str, JsonObject]) -> JsonObject:
         if key in _ASKED and value is not None
     }
     messages = objects(asked.get("messages"), "body.messages")
-    return {**asked, "messages": listed([*messages, answer(_completion(record))])}
+    return {**asked, "messages": listed([*messages, answer(completion)])}
 
 
 def _completion(record: JsonObject) -> JsonObject:
