@@ -168,6 +168,27 @@ def test_mistral_wants_ids_of_nine_signs() -> None:
     assert first["tool_call_id"].isalnum()
 
 
+def test_mistral_s_own_validator_takes_the_rows() -> None:
+    """In its mode for fine-tuning, which is the strictest of the open rules."""
+    messages = pytest.importorskip("mistral_common.protocol.instruct.messages")
+    request = pytest.importorskip("mistral_common.protocol.instruct.request")
+    rules = pytest.importorskip("mistral_common.protocol.instruct.validator")
+    validator = rules.MistralRequestValidatorV3(rules.ValidationMode.finetuning)
+    kinds = (
+        messages.UserMessage
+        | messages.SystemMessage
+        | messages.ToolMessage
+        | messages.FinetuningAssistantMessage
+    )
+    rows = chat(
+        user(), {"role": "assistant", "tool_calls": [call()]}, result(), answer(), tools=[tool()]
+    ) + chat(user(), answer(weight=0), user(), answer())
+
+    for record in records(Dataset.from_records(rows), "mistral"):
+        asked = request.ChatCompletionRequest[kinds](model="any", **record)
+        assert len(validator.validate_request(asked).messages) == 4
+
+
 def test_trl_takes_arguments_as_objects_and_names_of_tools() -> None:
     """As chat templates want them."""
     made = chat(user(), {"role": "assistant", "tool_calls": [call()]}, result(), answer())

@@ -222,6 +222,16 @@ READ: list[tuple[Form, Row, Row]] = [
     (
         "trl-preference",
         {
+            "system": "Be brief.",
+            "prompt": "Where is it?",
+            "chosen": "On its way.",
+            "rejected": "No.",
+        },
+        pair(input={"messages": [SYSTEM, user()]}, non_preferred_output=[answer("No.")])[0],
+    ),
+    (
+        "trl-preference",
+        {
             "prompt": "Where is it?",
             "chosen": [user(), answer("On its way.")],
             "rejected": [user(), answer("No idea.")],
@@ -293,8 +303,21 @@ REFUSED: list[tuple[Form, Row, str]] = [
     (
         "trl-preference",
         {"chosen": [user("a"), answer()], "rejected": [user("b"), answer()]},
-        "do not begin with the same message",
+        "none can be told",
     ),
+    (
+        "trl-preference",
+        {"prompt": "a", "chosen": [user("b"), answer()], "rejected": "no"},
+        "do not both go on from the prompt",
+    ),
+    (
+        "alpaca",
+        {"instruction": "a", "output": "b", "chosen": "c", "rejected": "d"},
+        "both 'output'",
+    ),
+    ("trl", {"messages": [user()], "prompt": [user()]}, "both 'messages' and 'prompt'"),
+    ("trl", {"prompt": [user()], "completion": [answer()], "label": False}, "judges"),
+    ("trl", {"messages": '[{"role": "user"}], "x": []'}, "not JSON"),
     ("openai-batch", LINE, "requests="),
     (
         "openai-batch",
@@ -402,6 +425,9 @@ def test_json_lines_of_openai_are_opened_as_they_stand(tmp_path: Path) -> None:
     assert Dataset.read(path) == Dataset.from_jsonl(path)
     assert Dataset.read(path).source == str(path)
 
+    path.write_bytes(b"no row\n")
+    assert Dataset.read(path, form="openai") == Dataset.from_jsonl(path)
+
 
 def test_an_array_is_read(tmp_path: Path) -> None:
     """A file called .json may also be JSON Lines."""
@@ -454,6 +480,7 @@ def test_cells_may_be_long_and_may_hold_json(tmp_path: Path) -> None:
         ("a.json", b"[]", "holds no records"),
         ("a.json", b"[{]", "cannot be read as a JSON array"),
         ("a.json", b"[1]", "Record 1 of .* is no object"),
+        ("a.json", b'[{}], "x": [{}]', "cannot be read as a JSON array"),
         ("a.xlsx", b"PK", "has no known ending"),
         ("a.csv.gz", b"\x1f\x8b\x08", "damaged or cut short"),
     ],

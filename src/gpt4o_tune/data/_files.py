@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune._extras import import_extra
 from gpt4o_tune.data._compression import named_packing, packing_of, unpacked
 from gpt4o_tune.data._store import RowStore, unreadable
 from gpt4o_tune.data._tables import records
-from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.decode import decode, decode_value
 from gpt4o_tune.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from gpt4o_tune.data.decode import Json, JsonObject
+    from gpt4o_tune.data.decode import JsonObject
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _LINES = (".jsonl", ".ndjson")
@@ -96,8 +96,10 @@ def _array(path: Path) -> Iterator[JsonObject]:
     with _open_plain(path) as file:
         content = file.read().removeprefix(b"\xef\xbb\xbf")
     try:
-        listed = cast("list[Json]", decode(b'{"rows":%b}' % content)["rows"])
-    except (ValueError, KeyError) as error:
+        listed = decode_value(content)
+        if not isinstance(listed, list):
+            raise ValueError("not an array")
+    except ValueError as error:
         raise DatasetError(
             f"{str(path)!r} cannot be read as a JSON array: {error}. "
             "Write one object per line into a .jsonl file instead, if it is that."

@@ -73,6 +73,8 @@ def read(
         known = ", ".join(map(repr, get_args(Form)))
         raise ValueError(f"form must be one of {known}, got {form!r}")
     name, file = _open(source)
+    if form == "openai" and file.lines and not columns:
+        return file.lines
     given = iter(file.records)
     sample = list(islice(given, _SAMPLE))
     if not sample:

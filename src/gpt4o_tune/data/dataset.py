@@ -119,8 +119,8 @@ class Dataset(Selection):
         A file is JSON Lines, a JSON array, CSV, TSV or Parquet by the end of its name, packed or not.
         A table is of pandas, polars, pyarrow or Hugging Face `datasets`. JSON Lines that have the form
         `openai` are opened as they stand, as `from_jsonl` does. What no row can hold is an error; fields
-        that stand beside what a form knows are left out, and named in a warning of the logger
-        `gpt4o_tune`, as is the form that was found. What each form holds, `docs/reference/forms.md` says.
+        that stand beside what a form knows are left out. The logger `gpt4o_tune` names them in a
+        warning, and the form that was found. What each form holds, `docs/reference/forms.md` says.
 
         Empty cells of a table count as missing, and so do null keys of objects inside cells, which
         tables give to every row as soon as one has them.

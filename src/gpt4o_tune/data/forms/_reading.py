@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.data.checks.rule import kind, shown
+from gpt4o_tune.data.decode import decode_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,7 +49,20 @@ def optional_text(record: JsonObject, key: str) -> str | None:
     Raises:
         Unsayable: It is not text.
     """
-    return text(record, key) or None if record.get(key) is not None else None
+    return None if record.get(key) is None else text(record, key) or None
+
+
+def require_unjudged(record: JsonObject) -> None:
+    """Refuse TRL's unpaired preference, whose answer may be a bad one.
+
+    Raises:
+        Unsayable: The record says whether its answer is good.
+    """
+    if isinstance(record.get("label"), bool):
+        raise Unsayable(
+            "it has a 'label' that judges the completion; keep the records whose label is true, and "
+            "leave 'label' out"
+        )
 
 
 def objects(value: Json, path: str) -> list[JsonObject]:
@@ -88,11 +102,9 @@ def parsed(source: str, path: str) -> Json:
     Raises:
         Unsayable: It is not JSON.
     """
-    from gpt4o_tune.data.decode import decode
-
     try:
-        return decode(f'{{"value":{source}}}'.encode())["value"]
-    except (ValueError, KeyError):
+        return decode_value(source.encode())
+    except ValueError:
         raise Unsayable(f"{path!r} holds {shown(source)}, which is not JSON") from None
 
 

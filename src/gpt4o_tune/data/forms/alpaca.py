@@ -40,7 +40,9 @@ def read(record: JsonObject) -> JsonObject:
         asked = f"{asked}\n{more}"
     before = conversation(optional_text(record, "system"), *_history(record.get("history")))
     question = conversation(None, ("user", asked))
-    if "output" in record:
+    if record.get("output") is not None:
+        if record.get("chosen") is not None:
+            raise Unsayable("it has both 'output' and 'chosen'; leave one of them out")
         return chat([*before, *question, *_answer(record, "output")], [])
     return preference(
         [*before, *question], _answer(record, "chosen"), _answer(record, "rejected"), []

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data.forms._reading import (
-    Unsayable,
     chat,
     conversation,
     optional_text,
+    require_unjudged,
     text,
 )
 
@@ -31,13 +31,9 @@ def read(record: JsonObject) -> JsonObject:
     """Make a row of a record.
 
     Raises:
-        Unsayable: The record is a judged answer (TRL's unpaired preference), which may be a bad one.
+        Unsayable: A field is missing, or a `label` judges the completion.
     """
-    if isinstance(record.get("label"), bool):
-        raise Unsayable(
-            "it has a 'label' that judges the completion; keep the rows whose label is true, and "
-            "leave 'label' out"
-        )
+    require_unjudged(record)
     asked = ("user", text(record, "prompt"))
     answered = ("assistant", text(record, "completion"))
     return chat(conversation(optional_text(record, "system"), asked, answered), [])

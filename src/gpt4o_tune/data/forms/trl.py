@@ -18,6 +18,7 @@ from gpt4o_tune.data.forms._reading import (
     chat,
     listed,
     objects,
+    require_unjudged,
     text,
     tools,
     with_tools,
@@ -62,8 +63,11 @@ def read(record: JsonObject) -> JsonObject:
     """Make a row of a record: chat, or reinforcement where there is a prompt alone."""
     ids = CallIds()
     declared = tools(record.get("tools"))
+    require_unjudged(record)
     if record.get("prompt") is None:
         return chat(read_messages(record.get("messages"), "messages", ids), declared)
+    if record.get("messages") is not None:
+        raise Unsayable("it has both 'messages' and 'prompt'; leave one of them out")
     prompt = read_messages(record["prompt"], "prompt", ids)
     if record.get("completion") is None:
         others = {key: value for key, value in record.items() if key not in ("prompt", "tools")}

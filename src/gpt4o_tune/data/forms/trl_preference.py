@@ -1,7 +1,7 @@
 """TRL's preference forms: `prompt`, `chosen` and `rejected`, as messages or as text, prompt included or not.
 
 Where there is no prompt, or it is text beside whole conversations, the prompt is what both conversations
-begin with. Left out on reading: fields beside these, such as scores.
+begin with. `system`, which TRL does not know but many such datasets have, comes before it. Left out on reading: fields beside these, such as scores.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from gpt4o_tune.data.forms._reading import (
     CallIds,
     Unsayable,
+    conversation,
     listed,
     message,
+    optional_text,
     preference,
     text,
     tools,
@@ -24,7 +26,7 @@ from gpt4o_tune.data.forms.trl import read_messages, write_messages
 if TYPE_CHECKING:
     from gpt4o_tune.data.decode import JsonObject
 
-FIELDS = frozenset({"prompt", "chosen", "rejected", "tools"})
+FIELDS = frozenset({"system", "prompt", "chosen", "rejected", "tools"})
 _TOOL = "TRL"
 
 
@@ -40,8 +42,6 @@ def matches(record: JsonObject) -> bool:
 def read(record: JsonObject) -> JsonObject:
     """Make a row of a record."""
     prompt, outputs = _prompt(record), (_output(record, "chosen"), _output(record, "rejected"))
-    if len(outputs[0]) > 1 and outputs[0][0] != outputs[1][0] and prompt is None:
-        raise Unsayable("'chosen' and 'rejected' do not begin with the same message")
     if prompt is None or _starts_with(outputs[0], prompt):
         shared = _shared(*outputs)
         prompt, outputs = outputs[0][:shared], (outputs[0][shared:], outputs[1][shared:])
@@ -49,7 +49,10 @@ def read(record: JsonObject) -> JsonObject:
         raise Unsayable("there is no 'prompt', and none can be told from 'chosen' and 'rejected'")
     if not outputs[0] or not outputs[1]:
         raise Unsayable("'chosen' and 'rejected' are the same, or one is the start of the other")
-    return preference(prompt, *outputs, tools(record.get("tools")))
+    if any(output[0]["role"] != "assistant" for output in outputs):
+        raise Unsayable("'chosen' and 'rejected' do not both go on from the prompt")
+    opening = conversation(optional_text(record, "system"))
+    return preference([*opening, *prompt], *outputs, tools(record.get("tools")))
 
 
 def _prompt(record: JsonObject) -> list[JsonObject] | None:
