@@ -111,17 +111,6 @@ def test_a_dataset_of_a_packed_file_crosses_to_another_process(tmp_path: Path) -
         pickle.loads(carried)  # noqa: S301  # our own
 
 
-def test_a_packed_file_can_be_opened_as_a_service_sees_it(tmp_path: Path) -> None:
-    """`check` then says what the service would."""
-    path = tmp_path / "rows.jsonl"
-    path.write_bytes(gzip.compress(PLAIN))
-
-    opened = Dataset.from_jsonl(path, unpack=False)
-
-    assert [problem.code for problem in opened.check().errors] == ["compressed-file"]
-    assert pickle.loads(pickle.dumps(opened)) == opened  # noqa: S301  # our own
-
-
 def test_python_s_own_zstandard_serves_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import gzip
 import io
 from typing import TYPE_CHECKING
 
@@ -321,16 +320,6 @@ def test_what_the_checks_refuse_fails_the_job(
     events = desk.client.fine_tuning.jobs.list_events(job.id).data
     assert (events[0].level, events[0].message) == ("error", job.error.message)
     assert not desk.client.fine_tuning.jobs.checkpoints.list(job.id).data
-
-
-def test_a_packed_file_fails_the_job(desk: Desk) -> None:
-    """The service takes plain files, though a dataset opens packed ones."""
-    file = desk.upload(gzip.compress(jsonl(ROWS)))
-
-    job = desk.finished(desk.create(file.id).id)
-
-    assert job.error
-    assert "packed with gzip" in job.error.message
 
 
 def test_a_bad_validation_file_fails_the_job(desk: Desk, training_file: FileObject) -> None:

@@ -91,12 +91,8 @@ class RowStore:
         """Cache that all datasets over the store share."""
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], *, unpack: bool = True) -> Self:
-        """Map a file and find its rows.
-
-        Args:
-            path: The file.
-            unpack: Whether to read through gzip and Zstandard, known by their first bytes.
+    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+        """Map a file and find its rows, through gzip or Zstandard where its first bytes show one.
 
         Raises:
             DatasetNotFoundError: No regular file that may be read is at `path`.
@@ -112,7 +108,7 @@ class RowStore:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise unreadable(place, None)
-            buffer = _unpack(descriptor, name=str(place)) if unpack else None
+            buffer = _unpack(descriptor, name=str(place))
             is_packed = buffer is not None
             if buffer is None:
                 buffer = _map(descriptor)
@@ -149,8 +145,7 @@ class RowStore:
     def __reduce__(self) -> tuple[object, ...]:
         if self._file is None:
             return type(self), (self._buffer,)
-        is_packed = self._file.descriptor is None
-        return _reopen, (self._file.path, self._file.size, self._file.mtime_ns, is_packed)
+        return _reopen, (self._file.path, self._file.size, self._file.mtime_ns)
 
     def detected_format(self) -> Format:
         """Tell the format of the rows, the same for every dataset over the store."""
@@ -244,9 +239,9 @@ def _give_back(buffer: bytes | mmap) -> None:
         buffer.madvise(MADV_DONTNEED)
 
 
-def _reopen(path: Path, size: int, mtime_ns: int, unpack: bool) -> RowStore:
+def _reopen(path: Path, size: int, mtime_ns: int) -> RowStore:
     """Map a file again in the process that unpickles, and insist that it is the same."""
-    store = RowStore.from_file(path, unpack=unpack)
+    store = RowStore.from_file(path)
     status = path.stat()
     if (status.st_size, status.st_mtime_ns) != (size, mtime_ns):
         raise DatasetError(

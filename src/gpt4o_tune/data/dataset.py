@@ -57,13 +57,7 @@ class Dataset(Selection):
     __slots__ = ()
 
     @classmethod
-    def from_jsonl(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        format: Format | None = None,  # noqa: A002  # says it best
-        unpack: bool = True,
-    ) -> Self:
+    def from_jsonl(cls, path: str | os.PathLike[str], *, format: Format | None = None) -> Self:  # noqa: A002  # says it best
         """Open a JSONL file. The file is mapped, not read: nothing is parsed or judged yet.
 
         A byte order mark and blank lines are skipped; `check` reports them. A file packed with gzip or
@@ -73,8 +67,6 @@ class Dataset(Selection):
             path: The file. It must not be written to while the dataset is in use; replacing it by
                 another file, as `to_jsonl` does, is safe.
             format: What the rows are; found from the rows where it is not given.
-            unpack: Whether to read through a packed file. False opens it as a service sees it, which
-                takes plain files only; `check` then reports `compressed-file`.
 
         Raises:
             DatasetNotFoundError: No readable file is there.
@@ -82,7 +74,7 @@ class Dataset(Selection):
             MissingExtraError: The file is packed with Zstandard, and the extra `zstd` is not installed.
             ValueError: There is no such format.
         """
-        store = RowStore.from_file(path, unpack=unpack)
+        store = RowStore.from_file(path)
         return cls(store, range(len(store)), format=format)
 
     @classmethod

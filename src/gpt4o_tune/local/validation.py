@@ -58,7 +58,7 @@ def _training_fault(path: Path, job: JobRecord) -> JobFault | None:
     problems = _problems(path, job)
     if any(problem.code in (_TOO_FEW, _EMPTY) for problem in problems):
         least = load().limits("local").min_examples
-        count = len(Dataset.from_jsonl(path, unpack=False))
+        count = len(Dataset.from_jsonl(path))
         return JobFault(
             code="invalid_n_examples",
             message=f"Training file has {count} example(s), but must have at least {least} examples",
@@ -69,7 +69,7 @@ def _training_fault(path: Path, job: JobRecord) -> JobFault | None:
 
 def _problems(path: Path, job: JobRecord) -> list[Problem]:
     try:
-        dataset = Dataset.from_jsonl(path, unpack=False)
+        dataset = Dataset.from_jsonl(path)
         report = dataset.check(model=job.base_model, provider="openai", method="supervised")
     except DatasetError as error:
         return cast("list[Problem]", [*error.problems])
