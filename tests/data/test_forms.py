@@ -436,6 +436,7 @@ def test_an_array_is_read(tmp_path: Path) -> None:
     lines.write_bytes(as_bytes(many(3)))
 
     assert list(Dataset.read(array).records()) == many(3)
+    assert list(Dataset.read(array.rename(tmp_path / "array.jsonl")).records()) == many(3)
     assert list(Dataset.read(lines).records()) == many(3)
 
 

@@ -161,6 +161,7 @@ def _model(name: str, table: Table, shared: _Shared) -> Model:
         aliases=table.texts("aliases"),
         encoding=table.require("encoding", str),
         encoding_is_exact=table.get("encoding_is_exact", bool, True),
+        takes_chats=table.get("takes_chats", bool, True),
         training_context=table.get("training_context", int),
         context=table.get("context", int),
         max_output=table.get("max_output", int),

@@ -104,6 +104,8 @@ class Model:
     """tiktoken encoding."""
     encoding_is_exact: bool
     """False where the model has another tokenizer, so that counts with `encoding` are rough."""
+    takes_chats: bool
+    """False where training takes pairs of prompt and completion instead, which no dataset holds."""
     training_context: int | None
     """Tokens per training example; longer examples are cut at their end."""
     context: int | None

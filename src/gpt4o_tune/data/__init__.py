@@ -18,6 +18,8 @@ from gpt4o_tune.data.report import CheckReport, Problem
 
 if TYPE_CHECKING:
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.cost_table import CostTable
+    from gpt4o_tune.data.preview import Preview
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckReport",
     "CostEstimate",
+    "CostTable",
     "Dataset",
     "Format",
     "OverlapReport",
+    "Preview",
     "Problem",
     "Split",
     "TokenReport",
@@ -35,7 +39,9 @@ __all__ = [
 
 _HOME = {
     "CostEstimate": "cost",
+    "CostTable": "cost_table",
     "OverlapReport": "similarity",
+    "Preview": "preview",
     "Split": "split",
     "TokenReport": "tokens",
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib
-import tempfile
 import zlib
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -65,6 +63,10 @@ def unpacked(file: BinaryIO, packing: Packing, *, name: str) -> BinaryIO:
         DatasetError: The file is damaged or cut short, or there is no room to unpack it.
         MissingExtraError: It is packed with Zstandard, and nothing installed reads that.
     """
+    # Both take longer to import than all of this room, and few files are packed.
+    import gzip
+    import tempfile
+
     zstd = _zstd() if packing == "zstd" else None
     pieces = _zstd_pieces(file, zstd) if zstd else _gzip_pieces(file)
     damage = (EOFError, zlib.error, gzip.BadGzipFile, *([zstd.error] if zstd else []))
@@ -108,6 +110,8 @@ def _compressed(pieces: Iterable[bytes], compressor: _Compressor) -> Iterator[by
 
 
 def _gzip_pieces(file: BinaryIO) -> Iterator[bytes]:
+    import gzip
+
     with gzip.GzipFile(fileobj=file) as stream:
         while piece := stream.read(_READ_BYTES):
             yield piece

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gpt4o_tune.data.decode import JsonObject
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_LINES = (".jsonl", ".ndjson")
-_SUFFIXES = (*_LINES, ".json", *_DELIMITERS, ".parquet")
+_JSON = (".jsonl", ".ndjson", ".json")
+_SUFFIXES = (*_JSON, *_DELIMITERS, ".parquet")
 _HEAD_BYTES = 4096
 _MAX_CELL_CHARS = 1 << 30
 """Of CSV; Python's own limit is 131,072, less than a long conversation."""
@@ -52,9 +52,9 @@ def open_file(path: Path) -> File:
         return File(_separated(path, _DELIMITERS[suffix]), is_table=True)
     if suffix == ".parquet":
         return File(_parquet(path), is_table=True)
-    if suffix == ".json" and _starts_with_bracket(path):
-        return File(_array(path))
-    if suffix in (*_LINES, ".json"):
+    if suffix in _JSON:
+        if _starts_with_bracket(path):
+            return File(_array(path))
         store = RowStore.from_file(path)
         return File(_lines(store), store)
     raise DatasetError(

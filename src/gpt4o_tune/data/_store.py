@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from gpt4o_tune.catalog import Model
+    from gpt4o_tune.data._facts import StoredKeys
     from gpt4o_tune.data._token_counts import TokenCounts
     from gpt4o_tune.data.formats import Format
+    from gpt4o_tune.data.report import Problem
 
 BOM = b"\xef\xbb\xbf"
 
 _HEAD_BYTES = 4096
-_RESIDENT_BYTES = 64 << 20
+_RESIDENT_BYTES = 16 << 20
 """Bytes read before mapped pages are given back; they stay in the system's cache, not in the process."""
 
 _ROWS_BETWEEN_FILE_CHECKS = 256
@@ -63,6 +65,44 @@ class _OpenFile:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store's file is, for another process that reads rows of it."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+    def open(self) -> SpanReader:
+        """Open the file, and insist that it is the same.
+
+        Raises:
+            DatasetError: It changed.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        _OpenFile(self.path, self.path, self.size, self.mtime_ns, descriptor).verify()
+        return SpanReader(descriptor)
+
+
+class SpanReader:
+    """Reads spans of an open file, neighbours together."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
+
+    def spans(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
+        """Yield the bytes between bounds."""
+        if starts and ends[-1] - starts[0] <= 2 * sum(ends) - 2 * sum(starts):
+            self._file.seek(starts[0])
+            block, first = self._file.read(ends[-1] - starts[0]), starts[0]
+            for start, end in zip(starts, ends, strict=True):
+                yield block[start - first : end - first]
+            return
+        for start, end in zip(starts, ends, strict=True):
+            self._file.seek(start)
+            yield self._file.read(end - start)
+
+
 class RowStore:
     """Rows as byte spans over one buffer; nothing in it changes after construction but caches."""
 
@@ -75,7 +115,9 @@ class RowStore:
         "_starts",
         "blank_lines",
         "has_bom",
+        "keys",
         "lines",
+        "problems",
         "token_counts",
     )
 
@@ -88,7 +130,9 @@ class RowStore:
             buffer, start=len(BOM) if self.has_bom else 0
         )
         self.token_counts: dict[Model, TokenCounts] = {}
-        """Cache that all datasets over the store share."""
+        """Caches that all datasets over the store share: this, and the two below."""
+        self.keys: StoredKeys | None = None
+        self.problems: dict[tuple[str, ...], tuple[Problem, ...]] = {}
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
@@ -144,7 +188,8 @@ class RowStore:
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._file is None:
-            return type(self), (self._buffer,)
+            # A mapping without a name cannot be opened again elsewhere, so its bytes travel.
+            return type(self), (self._buffer[:],)
         return _reopen, (self._file.path, self._file.size, self._file.mtime_ns)
 
     def detected_format(self) -> Format:
@@ -185,6 +230,48 @@ class RowStore:
     def numbered(self, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """Yield line number and bytes of rows."""
         return zip(map(self.lines.__getitem__, rows), self.iterate(rows), strict=True)
+
+    @property
+    def place(self) -> Place | None:
+        """Where another process finds the bytes; None where this one alone has them."""
+        if self._file is None or self._file.descriptor is None:
+            return None
+        return Place(self._file.path, self._file.size, self._file.mtime_ns)
+
+    def bounds(self, rows: Sequence[int]) -> tuple[array[int], array[int], Sequence[int]]:
+        """Return where rows start and end in the buffer, and their line numbers."""
+        lines = self.lines_of(rows)
+        if isinstance(rows, range) and rows.step == 1:
+            part = slice(rows.start, rows.stop)
+            return self._starts[part], self._ends[part], lines
+        starts, ends = self._starts, self._ends
+        return (
+            array("Q", map(starts.__getitem__, rows)),
+            array("Q", map(ends.__getitem__, rows)),
+            lines,
+        )
+
+    def spans(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
+        """Yield the bytes between bounds, looking after the file once."""
+        self.verify()
+        buffer, read = self._buffer, 0
+        for start, end in zip(starts, ends, strict=True):
+            read += end - start
+            yield buffer[start:end]
+        if read:
+            _give_back(buffer)
+
+    def lines_of(self, rows: Sequence[int]) -> Sequence[int]:
+        """Return the line numbers of rows."""
+        if isinstance(rows, range):
+            return self.lines[rows.start : rows.stop : rows.step]
+        return array("Q", map(self.lines.__getitem__, rows))
+
+    def size_of(self, rows: Sequence[int]) -> int:
+        """Count the bytes of rows, without touching them."""
+        if rows == range(len(self)):
+            return sum(self._ends) - sum(self._starts)
+        return sum(self.sizes(rows))
 
     def sizes(self, rows: Iterable[int]) -> Iterator[int]:
         """Yield the bytes that each row takes, without touching the rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, get_args, overload
 
@@ -14,16 +15,20 @@ from gpt4o_tune.data.report import CheckReport, Problem
 from gpt4o_tune.errors import ProviderError
 
 if TYPE_CHECKING:
+    import datetime
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gpt4o_tune.catalog import Method
+    from gpt4o_tune.data._survey import Wanted
     from gpt4o_tune.data._tables import Source
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.cost_table import CostTable
     from gpt4o_tune.data.decode import JsonObject
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.forms import Form, Target
+    from gpt4o_tune.data.preview import Preview
     from gpt4o_tune.data.rows import Row
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -234,25 +239,43 @@ class Dataset(Selection):
         Raises:
             ProviderError: The catalog does not know the model, or there is no such provider.
         """
-        from gpt4o_tune.data._reading import describe
-        from gpt4o_tune.data.checks import check, scope_for
+        from gpt4o_tune.data import _facts
 
-        scope = scope_for(
-            model or DEFAULT_MODEL,
-            provider=_kind(provider),
-            method=method or METHOD_OF_FORMAT[self.format],
-            format=self.format,
-        )
-        source = describe(self._store, self._numbers)
-        lines = self._store.numbered(self._numbers)
+        wanted = self._wanted(model=model, provider=provider, method=method, count=False)
+        known = load().find(wanted.model)
         return CheckReport(
-            problems=tuple(check(lines, source=source, scope=scope)),
+            problems=_facts.problems(self._store, self._numbers, wanted),
             source=self.source,
             rows=len(self),
-            model=scope.model.name if scope.model else None,
-            provider=scope.provider,
-            method=scope.method,
+            model=known.name if known else None,
+            provider=wanted.provider,
+            method=wanted.method,
         )
+
+    def scan(
+        self,
+        *,
+        model: str | None = None,
+        provider: ProviderLike = "openai",
+        method: Method | None = None,
+    ) -> Self:
+        """Read all rows once for what `check`, `tokens`, `cost` and `split` will ask, and return the dataset.
+
+        Each of these reads what it needs by itself; one pass for all saves time where there are many rows.
+
+        Args:
+            model: As for `check`; tokens are counted for the same model.
+            provider: As for `check`.
+            method: As for `check`.
+
+        Raises:
+            ProviderError: The catalog does not know the model, or there is no such provider.
+        """
+        from gpt4o_tune.data import _facts
+
+        wanted = self._wanted(model=model, provider=provider, method=method, count=True)
+        _facts.problems(self._store, self._numbers, wanted)
+        return self
 
     def tokens(self, *, model: str = DEFAULT_MODEL) -> TokenReport:
         """Count the tokens of every row for a model. No network is needed.
@@ -263,14 +286,31 @@ class Dataset(Selection):
             DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
             ProviderError: The catalog does not know the model.
         """
-        from gpt4o_tune.data._token_counts import counts_of
+        from gpt4o_tune.data._facts import token_counts
         from gpt4o_tune.data.tokens import TokenReport
 
         known = load().get(model)
-        counts = counts_of(self._store, model=known)
-        if (missing := counts.missing(self._numbers)) or not self:
-            counts.add(missing, self._records("count tokens", missing), model=known)
+        counts = token_counts(self._store, self._numbers, model=known, format=self.format)
         return TokenReport.of(counts.of(self._numbers), model=known)
+
+    def preview(self, index: int, *, model: str = DEFAULT_MODEL) -> Preview:
+        """Show one row as a model sees it: token by token, with what is trained and what is cut off.
+
+        Example:
+            >>> print(data.preview(0))
+            >>> print(data.preview(0).to_text(color=True))
+
+        Raises:
+            IndexError: There is no such row.
+            DatasetError: The row cannot be read; its faults are in `.problems`.
+            ProviderError: The catalog does not know the model.
+        """
+        from gpt4o_tune.data.preview import preview
+
+        number = self._numbers[index]
+        row = self._records("preview the row", [number])[0]
+        known = load().get(model)
+        return preview(row, model=known, source=self.source, line=self._store.lines[number])
 
     def cost(
         self,
@@ -296,6 +336,60 @@ class Dataset(Selection):
         known = load().get(model)
         return estimate(
             self.tokens(model=model), model=known, provider=_kind(provider), epochs=epochs
+        )
+
+    def costs(
+        self,
+        *,
+        epochs: int | Literal["auto"] = "auto",
+        calls_per_month: float = 0,
+        months: float = 1,
+        input_tokens: float | None = None,
+        output_tokens: float | None = None,
+        hosting_hours: float = 730,
+        providers: Sequence[ProviderLike] = ("openai", "azure"),
+        on: datetime.date | None = None,
+    ) -> CostTable:
+        """Estimate training, hosting and inference on every model that such rows train, or once did.
+
+        Example:
+            >>> print(data.costs(calls_per_month=100_000))
+
+        Args:
+            epochs: Passes over the data; `auto` estimates what the service would choose.
+            calls_per_month: How often the finished model is asked.
+            months: How long it is used, for the total.
+            input_tokens: What a call reads; the mean of the rows where it is not given, a row being one call.
+            output_tokens: What a call writes; the mean of what is trained in a row where it is not given.
+            hosting_hours: Hours a month in which the model is deployed, where that is billed.
+            providers: Where to look.
+            on: The day for which the table holds; today where none is given.
+
+        Raises:
+            DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
+            ProviderError: There is no such provider.
+            ValueError: A figure is out of range.
+        """
+        from datetime import date
+
+        from gpt4o_tune.data.cost_table import Usage, cost_table
+
+        usage = Usage(
+            calls_per_month=calls_per_month,
+            months=months,
+            hosting_hours=hosting_hours,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+        )
+        return cost_table(
+            lambda model: self.tokens(model=model),
+            format=self.format,
+            examples=len(self),
+            has_images=self._shows_images(),
+            usage=usage,
+            epochs=epochs,
+            providers=[_kind(provider) for provider in providers],
+            on=on or date.today(),
         )
 
     def duplicates(self, *, near: bool = True) -> list[tuple[int, ...]]:
@@ -372,6 +466,65 @@ class Dataset(Selection):
             validation=held_out,
             test=tested if test else None,
             leakage=straddling(rows, parts),
+        )
+
+    def mix(self, general: Dataset, ratio: float, *, seed: int = 0) -> Dataset:
+        """Blend general examples in, so that a model keeps skills that these rows do not train.
+
+        The rows keep their order and their bytes; the general ones, drawn from their content and each
+        taken at most once, stand evenly among them. The result has bytes of its own: its `source` is
+        `records`, and its lines are numbered from 1. Mix after splitting, and the training part only.
+
+        Example:
+            >>> train = train.mix(general, 0.2, seed=7)
+
+        Args:
+            general: Rows of the same format that show what else the model should stay able to do.
+            ratio: Their share of the result, above 0 and below 1.
+            seed: Another seed gives another draw.
+
+        Raises:
+            DatasetError: The formats differ, general rows also stand here, there are too few of them, or
+                a row cannot be read.
+            ValueError: The ratio is out of range.
+        """
+        from gpt4o_tune.data.mixing import Chosen, blended, draw
+
+        drawn = draw(
+            self._records("mix rows"),
+            general._records("mix rows"),
+            formats=(self.format, general.format),
+            ratio=ratio,
+            seed=seed,
+        )
+        chosen = general.select(drawn)
+        store = blended(Chosen(self._store, self._numbers), Chosen(chosen._store, chosen._numbers))
+        return Dataset(store, range(len(store)), format=self.format)
+
+    def _shows_images(self) -> bool:
+        from gpt4o_tune.data.cost_table import may_show_image, shows_image
+
+        rows = zip(self._numbers, self._store.iterate(self._numbers), strict=True)
+        doubtful = array("Q", (number for number, raw in rows if may_show_image(raw)))
+        return bool(doubtful) and any(map(shows_image, self._records("estimate costs", doubtful)))
+
+    def _wanted(
+        self,
+        *,
+        model: str | None,
+        provider: ProviderLike,
+        method: Method | None,
+        count: bool,
+    ) -> Wanted:
+        from gpt4o_tune.data._survey import Wanted
+
+        return Wanted(
+            format=self.format,
+            model=model or DEFAULT_MODEL,
+            provider=_kind(provider),
+            method=method or METHOD_OF_FORMAT[self.format],
+            judge=True,
+            count=count,
         )
 
     def _values(self, of: Group | None) -> Iterator[object] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.catalog import load
-from gpt4o_tune.data.checks.corpus import Corpus
+from gpt4o_tune.data.checks.corpus import CRLF, Corpus, corpus_keys, marks_of
 from gpt4o_tune.data.checks.rule import Conversation, Scope, Stray, Turn
 from gpt4o_tune.data.checks.structure import ROLES, message_lists
 from gpt4o_tune.data.checks.table import RULES
@@ -55,7 +55,7 @@ def check(
     scope: Scope,
     rules: Sequence[Rule] = RULES,
 ) -> list[Problem]:
-    """Apply every rule to every row and return the problems, sorted by line.
+    """Apply every rule to every row, one after the other, and return the problems, sorted by line.
 
     Args:
         lines: Line number and bytes of each row, in order; read once, one row in memory at a time.
@@ -63,26 +63,49 @@ def check(
         scope: What the data is checked for.
         rules: Those to apply.
     """
+    before = source_problems(source, scope, rules)
+    if before.are_final:
+        return before.problems
+    problems = before.problems
+    row_rules = RowRules(scope, rules)
+    numbers: list[int] = []
+    corpus = Corpus(numbers)
+    for line, raw in lines:
+        numbers.append(line)
+        examined = row_rules.examine(line, raw)
+        problems += examined.problems
+        corpus.note(examined.marks(raw), *examined.corpus_keys())
+    return in_order(problems + corpus_problems(corpus, scope, rules))
+
+
+class SourceProblems(NamedTuple):
+    """What is wrong with the file as a whole."""
+
+    problems: list[Problem]
+    are_final: bool
+    """Whether looking at the rows makes no sense."""
+
+
+def source_problems(source: Source, scope: Scope, rules: Sequence[Rule]) -> SourceProblems:
+    """Apply the rules that look at the file before any row is read."""
     problems: list[Problem] = []
     for rule in _about("source", rules, scope):
         problems += _findings(rule, scope, source)
         if problems and rule.is_final:
-            return problems
-    row_rules = RowRules(scope, rules)
-    size_rules = _about("size", rules, scope)
-    corpus = Corpus()
-    for line, raw in lines:
-        corpus.note_line(line, raw)
-        examined = row_rules.examine(line, raw)
-        problems += examined.problems
-        if examined.row is None:
-            continue
-        for rule in size_rules:
-            problems += _findings(rule, scope, examined.row, len(raw), line=line)
-        if examined.is_sound:
-            corpus.note_row(line, examined.row, examined.conversations)
+            return SourceProblems(problems, are_final=True)
+    return SourceProblems(problems, are_final=False)
+
+
+def corpus_problems(corpus: Corpus, scope: Scope, rules: Sequence[Rule]) -> list[Problem]:
+    """Apply the rules that look at all rows together."""
+    problems: list[Problem] = []
     for rule in _about("corpus", rules, scope):
         problems += _findings(rule, scope, corpus)
+    return problems
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort problems by line; those of one line stay as the rules stand in the table."""
     return sorted(problems, key=lambda problem: problem.line)
 
 
@@ -97,7 +120,18 @@ class Examined(NamedTuple):
     @property
     def is_sound(self) -> bool:
         """Whether no problem is an error."""
-        return not any(problem.severity == "error" for problem in self.problems)
+        return self.row is not None and not any(
+            problem.severity == "error" for problem in self.problems
+        )
+
+    def marks(self, raw: bytes) -> int:
+        """Return what rules over all rows must know of this one."""
+        ends = CRLF if raw.endswith(b"\r\n") else 0
+        return ends | (marks_of(self.conversations) if self.is_sound else 0)
+
+    def corpus_keys(self) -> tuple[int, int]:
+        """Return the keys of prompt and answer of a sound row; 0 of any other."""
+        return corpus_keys(self.row) if self.row is not None and self.is_sound else (0, 0)
 
 
 class RowRules:
@@ -114,6 +148,7 @@ class RowRules:
         self._on_calls = _about("calls", rules, scope)
         self._on_conversation = _about("conversation", rules, scope)
         self._on_exchange = _about("exchange", rules, scope)
+        self._on_size = _about("size", rules, scope)
 
     def examine(self, line: int, raw: bytes) -> Examined:
         """Read a row and apply the rules to it, to its messages and to their order."""
@@ -138,6 +173,8 @@ class RowRules:
                 conversations.append(Conversation(path, turns, tools or {}, complete))
         for conversation in conversations:
             self._examine_turns(conversation, line, problems)
+        for rule in self._on_size:
+            problems += _findings(rule, self._scope, row, len(raw), line=line)
         return Examined(row, conversations, problems)
 
     def _turns(

@@ -58,7 +58,7 @@ def not_json_lines(source: Source, scope: Scope) -> Iterable[Finding]:
         shape = "one JSON array" if array else "JSON spread over several lines"
         yield Finding(
             f"The file is {shape}, not JSON Lines with one object per line.",
-            "Read it with json.load, pass the list to Dataset.from_records, then call to_jsonl.",
+            "Read an array with Dataset.read, then call to_jsonl; write an object on one line.",
         )
 
 

@@ -75,8 +75,8 @@ def missing_messages(row: JsonObject, scope: Scope) -> Iterable[Finding]:
 def _rename(row: JsonObject, path: str) -> str:
     if "prompt" in row and "completion" in row:
         return (
-            "Rows of prompt and completion trained models that no longer exist. Write "
-            '{"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}.'
+            "Rows of prompt and completion trained models that no longer exist. Read the file with "
+            'Dataset.read, or write {"messages": [{"role": "user", ...}, ...]}.'
         )
     older = path.replace("_output", "_completion")
     if older != path and older in row:
