@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON = (".jsonl", ".ndjson", ".json")
 _SUFFIXES = (*_JSON, *_DELIMITERS, ".parquet")
-_HEAD_BYTES = 4096
 _MAX_CELL_CHARS = 1 << 30
 """Of CSV; Python's own limit is 131,072, less than a long conversation."""
 
@@ -53,10 +52,9 @@ def open_file(path: Path) -> File:
     if suffix == ".parquet":
         return File(_parquet(path), is_table=True)
     if suffix in _JSON:
-        if _starts_with_bracket(path):
-            return File(_array(path))
         store = RowStore.from_file(path)
-        return File(_lines(store), store)
+        is_array = store.head().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+        return File(_array(path)) if is_array else File(_lines(store), store)
     raise DatasetError(
         f"{str(path)!r} has no known ending. Let its name end in {', '.join(_SUFFIXES)}; "
         ".gz or .zst may follow."
@@ -74,11 +72,6 @@ def _open_plain(path: Path) -> BinaryIO:
         return file
     with file:
         return unpacked(file, packing, name=str(path))
-
-
-def _starts_with_bracket(path: Path) -> bool:
-    with _open_plain(path) as file:
-        return file.read(_HEAD_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
 
 
 def _lines(store: RowStore) -> Iterator[JsonObject]:
