@@ -299,23 +299,34 @@ def _index(
     buffer: bytes | mmap, *, start: int
 ) -> tuple[array[int], array[int], Sequence[int], array[int]]:
     """Find where rows start and end, their line numbers from 1, and the lines that are blank."""
-    starts, ends, lines, blank = array("Q"), array("Q"), array("Q"), array("Q")
-    position, size, number = start, len(buffer), 0
-    resident_from = start
+    starts, ends, blank = array("Q"), array("Q"), array("Q")
+    position, size, find, append = start, len(buffer), buffer.find, ends.append
     while position < size:
-        if position - resident_from > _RESIDENT_BYTES:
-            _give_back(buffer)
-            resident_from = position
-        number += 1
-        end = buffer.find(b"\n", position) + 1 or size
-        if buffer[position] in _WHITE_SPACE and not buffer[position:end].strip():
-            blank.append(number)
-        else:
-            starts.append(position)
-            ends.append(end)
-            lines.append(number)
-        position = end
-    return starts, ends, lines if blank else range(1, number + 1), blank
+        first, enough = len(ends), min(position + _RESIDENT_BYTES, size)
+        starts.append(position)
+        while position < enough:
+            position = find(b"\n", position) + 1 or size
+            append(position)
+        starts += ends[first:-1]
+        heads = bytes(map(buffer.__getitem__, starts[first:]))
+        # Only a line that opens with white space can be blank, and hardly any does.
+        if len(heads.translate(None, _WHITE_SPACE)) < len(heads):
+            blank.extend(
+                line + 1
+                for line in range(first, len(ends))
+                if not buffer[starts[line] : ends[line]].strip()
+            )
+        _give_back(buffer)
+    if not blank:
+        return starts, ends, range(1, len(ends) + 1), blank
+    empty = set(blank)
+    lines = array("Q", (line for line in range(1, len(ends) + 1) if line not in empty))
+    return (
+        array("Q", (starts[line - 1] for line in lines)),
+        array("Q", (ends[line - 1] for line in lines)),
+        lines,
+        blank,
+    )
 
 
 def _give_back(buffer: bytes | mmap) -> None:

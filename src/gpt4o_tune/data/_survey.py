@@ -74,7 +74,7 @@ class Block(NamedTuple):
 
 @dataclass(slots=True)
 class Gathered:
-    """What a pass found, row by row: 41 bytes a row, and the problems."""
+    """What a pass found, row by row: 29 bytes a row, and the problems."""
 
     marks: bytearray = field(default_factory=bytearray)
     """See `checks.corpus`."""
@@ -82,9 +82,9 @@ class Gathered:
     """Sixteen bytes a row, see `_keys`; zeros where the row is not countable."""
     others: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     """By place of the row: keys for the rules over all rows, where they are not those above."""
-    totals: array[int] = field(default_factory=lambda: array("q"))
-    trained: array[int] = field(default_factory=lambda: array("q"))
-    guessed_images: array[int] = field(default_factory=lambda: array("q"))
+    totals: array[int] = field(default_factory=lambda: array("i"))
+    trained: array[int] = field(default_factory=lambda: array("i"))
+    guessed_images: array[int] = field(default_factory=lambda: array("i"))
     problems: list[Problem] = field(default_factory=list["Problem"])
 
     def add_counts(self, counts: Sequence[RowTokens]) -> None:
@@ -116,21 +116,30 @@ class Gathered:
         self.problems += more.problems
 
 
-def survey(store: RowStore, numbers: Sequence[int], wanted: Wanted) -> Gathered:
-    """Read rows of a store and gather what is wanted of each, in order."""
+def survey(
+    store: RowStore, numbers: Sequence[int], wanted: Wanted, *, helpers: int | None = None
+) -> Gathered:
+    """Read rows of a store and gather what is wanted of each, in order.
+
+    Args:
+        store: Where the rows are.
+        numbers: Which rows.
+        wanted: What to gather.
+        helpers: Processes to work beside this one; as many as pay where left out. Rows that are in no
+            file are always read here.
+    """
     blocks = list(_blocks(store, numbers))
-    size = store.size_of(numbers)
+    if helpers is None:
+        helpers = min(processes() - 1, store.size_of(numbers) // _SHARED_BYTES)
     gathered = Gathered()
-    place = store.place
-    if place is None or size < _SHARED_BYTES or processes() == 1:
+    if helpers and (place := store.place):
+        for part in share_out(partial(_gatherer, place, wanted), blocks, helpers=helpers):
+            gathered.extend(part)
+        store.verify()
+    else:
         gather = Gatherer(wanted).gather
         for block in blocks:
             gathered.extend(gather(block.lines, store.spans(block.starts, block.ends)))
-        return gathered
-    helpers = min(processes() - 1, size // _SHARED_BYTES)
-    for part in share_out(partial(_gatherer, place, wanted), blocks, helpers=helpers):
-        gathered.extend(part)
-    store.verify()
     return gathered
 
 
