@@ -20,6 +20,7 @@ PAGES = [
     "README.md",
     "docs/guide.md",
     "docs/reference/checks.md",
+    "docs/reference/forms.md",
     "docs/reference/jobs.md",
     "docs/reference/review.md",
 ]

@@ -1,7 +1,8 @@
 """An immutable store of rows: the bytes of a JSONL file, and where each row lies in them.
 
 A file is mapped and indexed in one pass, never parsed or copied, so a million rows cost two integers
-each. Rows keep their own line ends, so writing them all gives the file back byte for byte.
+each; a packed one is unpacked to disk first. Rows keep their own line ends, so writing them all gives
+the file back byte for byte.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from operator import le
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from gpt4o_tune.data._compression import packing_of, unpacked
 from gpt4o_tune.data.formats import detect
 from gpt4o_tune.errors import DatasetError, DatasetNotFoundError
 
@@ -49,10 +51,13 @@ class _OpenFile:
     """Where it is, wherever the process goes."""
     size: int
     mtime_ns: int
-    descriptor: int = field(compare=False)
+    descriptor: int | None = field(compare=False)
+    """None where the file was unpacked, so that its own bytes no longer matter."""
 
     def verify(self) -> None:
         """Raise `DatasetError` where the mapped file was written to: its bytes may be gone."""
+        if self.descriptor is None:
+            return
         now = os.fstat(self.descriptor)
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise DatasetError(
@@ -136,30 +141,41 @@ class RowStore:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Map a file and find its rows.
+        """Map a file and find its rows, through gzip or Zstandard where its first bytes show one.
 
         Raises:
             DatasetNotFoundError: No regular file that may be read is at `path`.
+            DatasetError: The file is packed, and damaged or cut short.
+            MissingExtraError: The file is packed with Zstandard, and nothing installed reads that.
         """
         place = Path(path).expanduser()
         try:
             descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
-            raise _unreadable(place, error) from None
+            raise unreadable(place, error) from None
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise _unreadable(place, None)
-            # An empty file cannot be mapped.
-            buffer = mmap(descriptor, 0, access=ACCESS_READ) if status.st_size else b""
+                raise unreadable(place, None)
+            buffer = _unpack(descriptor, name=str(place))
+            is_packed = buffer is not None
+            if buffer is None:
+                buffer = _map(descriptor)
             file = _OpenFile(
-                place, place.absolute(), status.st_size, status.st_mtime_ns, descriptor
+                place,
+                place.absolute(),
+                status.st_size,
+                status.st_mtime_ns,
+                None if is_packed else descriptor,
             )
             store = cls(buffer, file=file)
         except BaseException:
             os.close(descriptor)
             raise
-        weakref.finalize(store, os.close, descriptor)
+        if is_packed:
+            os.close(descriptor)
+        else:
+            weakref.finalize(store, os.close, descriptor)
         return store
 
     @property
@@ -222,8 +238,10 @@ class RowStore:
 
     @property
     def place(self) -> Place | None:
-        """Where another process finds the bytes; None where they are in memory only."""
-        return Place(self._file.path, self._file.size, self._file.mtime_ns) if self._file else None
+        """Where another process finds the bytes; None where this one alone has them."""
+        if self._file is None or self._file.descriptor is None:
+            return None
+        return Place(self._file.path, self._file.size, self._file.mtime_ns)
 
     def bounds(self, rows: Sequence[int]) -> tuple[array[int], array[int], Sequence[int]]:
         """Return where rows start and end in the buffer, and their line numbers."""
@@ -264,6 +282,22 @@ class RowStore:
         """Yield the bytes that each row takes, without touching the rows."""
         for row in rows:
             yield self._ends[row] - self._starts[row]
+
+
+def _map(descriptor: int) -> bytes | mmap:
+    # An empty file cannot be mapped.
+    return mmap(descriptor, 0, access=ACCESS_READ) if os.fstat(descriptor).st_size else b""
+
+
+def _unpack(descriptor: int, *, name: str) -> bytes | mmap | None:
+    """Map the unpacked bytes of a file, or return None where it is not packed."""
+    with open(descriptor, "rb", closefd=False) as file:
+        packing = packing_of(file)
+        if packing is None:
+            return None
+        # The mapping keeps the bytes of the nameless file.
+        with unpacked(file, packing, name=name) as plain:
+            return _map(plain.fileno())
 
 
 def _index(
@@ -320,7 +354,8 @@ def _reopen(path: Path, size: int, mtime_ns: int) -> RowStore:
     return store
 
 
-def _unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+def unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+    """Say why a file cannot be opened, and what may be meant; no error means that it is no file."""
     if path.is_dir():
         inside = _names(sorted(path.glob("*.jsonl")))
         hint = f"It holds {inside}." if inside else "It holds no .jsonl file."

@@ -63,7 +63,13 @@ class Wanted:
 
     def scope(self) -> Scope:
         """Look up what the rules depend on."""
-        return scope_for(self.model, provider=self.provider, method=self.method, format=self.format)
+        return scope_for(
+            self.model,
+            provider=self.provider,
+            method=self.method,
+            format=self.format,
+            grader=self.grader,
+        )
 
 
 class Block(NamedTuple):

@@ -18,9 +18,7 @@ _MARKS = {
     b"\xfe\xff": "UTF-16",
 }
 _CONTAINERS = {
-    b"\x1f\x8b": ("gzip", "gunzip"),
     b"PK\x03\x04": ("zip", "unzip"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
     b"BZh": ("bzip2", "bunzip2"),
     b"\xfd7zXZ\x00": ("xz", "unxz"),
 }
@@ -40,11 +38,12 @@ def wrong_encoding(source: Source, scope: Scope) -> Iterable[Finding]:
 
 
 def compressed_file(source: Source, scope: Scope) -> Iterable[Finding]:
-    """A packed file."""
+    """A packed file; gzip and Zstandard are not seen here, as opening reads through them."""
     for mark, (name, command) in _CONTAINERS.items():
         if source.head.startswith(mark):
             yield Finding(
-                f"The file is packed with {name}.", f"Unpack it with {command} and open the result."
+                f"The file is packed with {name}; services take plain files.",
+                f"Unpack it with {command} and open the result.",
             )
             return
 
@@ -59,7 +58,7 @@ def not_json_lines(source: Source, scope: Scope) -> Iterable[Finding]:
         shape = "one JSON array" if array else "JSON spread over several lines"
         yield Finding(
             f"The file is {shape}, not JSON Lines with one object per line.",
-            "Read it with json.load, pass the list to Dataset.from_records, then call to_jsonl.",
+            "Read an array with Dataset.read, then call to_jsonl; write an object on one line.",
         )
 
 
