@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.formats import Format
+    from gpt4o_tune.data.quality.profile import Profile
     from gpt4o_tune.data.rows import Row
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -272,6 +273,27 @@ class Dataset(Selection):
             leakage=straddling(rows, parts),
         )
 
+    def profile(self, *, model: str = DEFAULT_MODEL, label: Group | None = None) -> Profile:
+        """Measure what is in the rows, and say what stands out; see `gpt4o_tune.data.quality`.
+
+        Args:
+            model: The model to count tokens for.
+            label: What the label of a row is; where None, labels are looked for in the answers.
+
+        Raises:
+            DatasetError: There are no rows, one cannot be read, or one lacks the field named.
+            ProviderError: The catalog does not know the model.
+        """
+        from gpt4o_tune.data.quality.profile import profile
+
+        return profile(
+            self._records("profile the rows"),
+            tokens=self.tokens(model=model),
+            labels=self._values(label),
+            source=self.source,
+            format=self.format,
+        )
+
     def _values(self, of: Group | None) -> Iterator[object] | None:
         """Return what each row holds in a field, or what a function says of it."""
         from gpt4o_tune.data._dividing import field
@@ -279,7 +301,7 @@ class Dataset(Selection):
         if of is None:
             return None
         if isinstance(of, str):
-            return field(self._records("split"), of, lines=self.lines)
+            return field(self._records("read the rows"), of, lines=self.lines)
         return map(of, self)
 
 

@@ -1,0 +1,133 @@
+"""A profile as text within 100 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpt4o_tune._display import bar, paragraph, plural, shorten, table
+from gpt4o_tune.data.quality.findings import language_name
+
+if TYPE_CHECKING:
+    from gpt4o_tune.data.quality.distribution import Distribution
+    from gpt4o_tune.data.quality.pairs import PairBias
+    from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.shares import Shares
+
+_SHOWN = 6
+_VALUE_COLUMNS = 44
+
+
+def profile_text(profile: Profile) -> str:
+    """Write the findings, then every measure that applies."""
+    blocks = [
+        f"{profile.source}: {plural(profile.rows, 'row')}, {profile.format}",
+        _findings(profile),
+        _lengths(profile),
+        *(
+            f"{labels.name} (evenness {labels.shares.balance:.2f})\n{shares_text(labels.shares)}"
+            for labels in profile.labels
+        ),
+        f"languages of prompts\n{languages_text(profile.languages.prompts)}",
+        f"languages of answers\n{languages_text(profile.languages.answers)}",
+        _instructions(profile),
+        f"first words of answers\n{shares_text(profile.answer_openings.first_words)}",
+        f"first words of prompts\n{shares_text(profile.prompt_openings.first_words)}",
+        _diversity(profile),
+    ]
+    if profile.pairs:
+        blocks.append(pairs_text(profile.pairs))
+    blocks.append(_rest(profile))
+    return "\n\n".join(blocks)
+
+
+def _findings(profile: Profile) -> str:
+    if not profile.findings:
+        return "nothing stands out"
+    return "\n".join(
+        paragraph(f"{each.weight}: {each}", indent="").replace("\n", "\n      ")
+        for each in profile.findings
+    )
+
+
+def length_rows(profile: Profile) -> list[tuple[str, Distribution]]:
+    """Return the distributions of lengths with their titles."""
+    lengths = profile.lengths
+    return [
+        ("tokens per row", lengths.tokens),
+        ("messages per row", lengths.messages),
+        ("prompt words", lengths.prompt_words),
+        ("prompt tokens", lengths.prompt_tokens),
+        ("answer words", lengths.answer_words),
+        ("answer tokens", lengths.answer_tokens),
+    ]
+
+
+def _lengths(profile: Profile) -> str:
+    rows = [
+        [title, *(f"{value:,}" for value in (d.min, d.p5, d.median, d.p95, d.max))]
+        for title, d in length_rows(profile)
+    ]
+    return table(["lengths", "min", "5 %", "median", "95 %", "max"], rows, align="<>>>>>")
+
+
+def shares_text(shares: Shares) -> str:
+    """Write the commonest values as bars."""
+    lines = [
+        f"  {shorten(each.value, _VALUE_COLUMNS):<{_VALUE_COLUMNS}} {each.count:>7,} "
+        f"{shares.part(each):>6.1%}  {bar(shares.part(each))}"
+        for each in shares.top[:_SHOWN]
+    ]
+    others = shares.distinct - len(lines)
+    if others > 0:
+        lines.append(f"  and {plural(others, 'other')}")
+    return "\n".join(lines) or "  none"
+
+
+def languages_text(shares: Shares) -> str:
+    """Write languages by name in one line."""
+    listed = ", ".join(
+        f"{language_name(each.value)} {shares.part(each):.1%}" for each in shares.top[:_SHOWN]
+    )
+    return f"  {listed or 'none'}"
+
+
+def _instructions(profile: Profile) -> str:
+    shares, missing = profile.instructions.shares, len(profile.instructions.missing)
+    head = f"system prompts: {shares.distinct:,} distinct, {plural(missing, 'row')} without"
+    return f"{head}\n{shares_text(shares)}" if shares.top else head
+
+
+def _diversity(profile: Profile) -> str:
+    it = profile.diversity
+    near = "not searched for" if it.near_repeats is None else f"{len(it.near_repeats):,} near"
+    return (
+        f"diversity of answers, in a sample of {plural(it.sample_words, 'word')}\n"
+        f"  distinct words {it.distinct_1:.3f}, pairs {it.distinct_2:.3f}, triples {it.distinct_3:.3f}; "
+        f"per 100 words {it.segment_type_token:.2f}; compression {it.compression:.1f}\n"
+        f"  repeated rows: {len(it.exact_repeats):,} exact, {near}"
+    )
+
+
+def pairs_text(pairs: PairBias) -> str:
+    """Write the comparison of preferred and rejected outputs."""
+    return (
+        f"preference pairs\n"
+        f"  preferred longer {pairs.preferred_longer:,}, rejected longer {pairs.rejected_longer:,} "
+        f"({pairs.share_longer:.0%} longer; mean difference {pairs.mean_difference:+.1f} tokens; "
+        f"p = {pairs.p_value:.2g})\n"
+        f"  identical {len(pairs.identical):,}, nearly identical {len(pairs.nearly_identical):,}, "
+        f"mean overlap {pairs.mean_overlap:.2f}"
+    )
+
+
+def _rest(profile: Profile) -> str:
+    features = profile.features
+    counts = [
+        ("refusals", profile.refusals.rows),
+        ("outliers", profile.outliers.rows),
+        ("declare tools", features.tools),
+        ("call tools", features.calls),
+        ("show images", features.images),
+        ("have weight 0", features.ignored),
+    ]
+    return "rows  " + ", ".join(f"{name} {len(rows):,}" for name, rows in counts)
