@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import bar, paragraph, plural, shorten, table
-from gpt4o_tune.data.quality.findings import language_name
+from gpt4o_tune.data.quality.findings import named_languages
 
 if TYPE_CHECKING:
     from gpt4o_tune.data.quality.distribution import Distribution
@@ -30,7 +30,11 @@ def profile_text(profile: Profile) -> str:
         f"languages of prompts\n{languages_text(profile.languages.prompts)}",
         f"languages of answers\n{languages_text(profile.languages.answers)}",
         _instructions(profile),
-        f"first words of answers\n{shares_text(profile.answer_openings.first_words)}",
+        *(
+            [f"first words of answers\n{shares_text(profile.answer_openings.first_words)}"]
+            if not profile.labels
+            else []
+        ),
         f"first words of prompts\n{shares_text(profile.prompt_openings.first_words)}",
         _diversity(profile),
     ]
@@ -85,9 +89,8 @@ def shares_text(shares: Shares) -> str:
 
 def languages_text(shares: Shares) -> str:
     """Write languages by name in one line."""
-    listed = ", ".join(
-        f"{language_name(each.value)} {shares.part(each):.1%}" for each in shares.top[:_SHOWN]
-    )
+    named = named_languages(shares).top[:_SHOWN]
+    listed = ", ".join(f"{each.value} {shares.part(each):.1%}" for each in named)
     return f"  {listed or 'none'}"
 
 

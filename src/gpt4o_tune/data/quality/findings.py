@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from gpt4o_tune._display import plural, shorten
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.shares import Shares
 
 __all__ = ["Finding", "Weight"]
 
@@ -159,12 +160,12 @@ def _labels(profile: Profile) -> Iterator[Finding]:
             yield Finding(
                 code="rare-labels",
                 weight="look",
-                message=f"{plural(len(rare), f'value')} of {labels.name} in fewer than "
+                message=f"{plural(len(rare), 'value')} of {labels.name} in fewer than "
                 f"{_MIN_LABEL_ROWS} rows each: {names}{more}.",
                 advice="Add examples, or join labels: a handful of rows teach little.",
                 rows=tuple(sorted(row for each in rare for row in each.rows)),
             )
-        elif labels.imbalance > _MAX_IMBALANCE:
+        elif top and labels.imbalance > _MAX_IMBALANCE:
             yield Finding(
                 code="uneven-labels",
                 weight="look",
@@ -214,14 +215,23 @@ def _languages(profile: Profile) -> Iterator[Finding]:
 
 
 _OUTLIER_TEXTS: Mapping[OutlierKind, tuple[str, str]] = {
-    "length": ("far longer or shorter than the rest", "Read the extremes: pasted logs, cut-off text."),
+    "length": (
+        "far longer or shorter than the rest",
+        "Read the extremes: pasted logs, cut-off text.",
+    ),
     "answer-length": (
         "answered at far greater or smaller length than the rest",
         "Read them; long answers weigh more in training, token by token.",
     ),
-    "language": ("in another language than nine tenths of the rows", "Drop them if they strayed in."),
+    "language": (
+        "in another language than nine tenths of the rows",
+        "Drop them if they strayed in.",
+    ),
     "symbols": ("mostly symbols", "Look for broken markup and encodings."),
-    "repetition": ("full of repetition", "Look for loops of a generating model, and pasted tables."),
+    "repetition": (
+        "full of repetition",
+        "Look for loops of a generating model, and pasted tables.",
+    ),
 }
 
 
@@ -258,6 +268,7 @@ def _of(rows: tuple[int, ...], total: int) -> str:
     return f"{len(rows):,} of {plural(total, 'row')} ({share:.1%}) {verb}"
 
 
-def language_name(code: str) -> str:
-    """Return the English name of a language code; the code itself where it is not known."""
-    return NAMES.get(code, code)
+def named_languages(shares: Shares) -> Shares:
+    """Return the shares of languages by English name in place of code."""
+    named = (replace(each, value=NAMES.get(each.value, each.value)) for each in shares.top)
+    return replace(shares, top=tuple(named))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,9 +78,14 @@ def differ_by_a_slip(one: str, other: str) -> bool:
     """Tell whether two prompts differ at one place by up to 12 characters, or by a word or two anywhere."""
     if min(len(one), len(other)) < _MIN_CHARS:
         return False
-    head = len(commonprefix([one, other]))
-    tail = len(commonprefix([one[head:][::-1], other[head:][::-1]]))
+    head = _common_start(one, other)
+    tail = _common_start(one[head:][::-1], other[head:][::-1])
     if max(len(one), len(other)) - head - tail <= _MAX_EDIT_CHARS:
         return True
     ours, theirs = Counter(one.split()), Counter(other.split())
     return max((ours - theirs).total(), (theirs - ours).total()) <= _MAX_EDIT_WORDS
+
+
+def _common_start(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (ours, theirs) in pairs if ours != theirs), min(len(one), len(other)))

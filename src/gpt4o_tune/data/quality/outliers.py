@@ -71,8 +71,8 @@ class Outliers:
 def repeats_itself(text: str) -> bool:
     """Tell whether a text of some length is mostly repetition."""
     raw = text[:_LOOKED_AT_CHARS].encode("utf-8", "surrogatepass")
-    return (
-        len(raw) >= _MIN_REPETITION_BYTES and len(zlib.compress(raw, 1)) < MIN_COMPRESSED * len(raw)
+    return len(raw) >= _MIN_REPETITION_BYTES and len(zlib.compress(raw, 1)) < MIN_COMPRESSED * len(
+        raw
     )
 
 

@@ -115,9 +115,7 @@ def sign_test(more: int, fewer: int) -> float:
         total += term
         if term < _NEGLIGIBLE * total:
             break
-    largest = (
-        math.lgamma(trials + 1) - math.lgamma(extreme + 1) - math.lgamma(trials - extreme + 1)
-    )
+    largest = math.lgamma(trials + 1) - math.lgamma(extreme + 1) - math.lgamma(trials - extreme + 1)
     return min(1.0, 2 * total * math.exp(largest - trials * math.log(2)))
 
 

@@ -44,7 +44,7 @@ __all__ = ["Features", "Languages", "Lengths", "Openings", "Profile", "Refusals"
 
 _OPENING_WORDS = 3
 _OPENING_CHARS = 120
-_OPENING = re.compile(r"\w+(?:['’-]\w+)*")
+_OPENING = re.compile(r"\w+(?:['\u2019-]\w+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +273,9 @@ class _Collector:
             lengths=self._lengths(tokens),
             languages=self._languages(),
             labels=labels,
-            instructions=instructions_of(self._instructions.shares(), self._with("no instructions")),
+            instructions=instructions_of(
+                self._instructions.shares(), self._with("no instructions")
+            ),
             answer_openings=self._answers.openings(),
             prompt_openings=self._prompts.openings(),
             diversity=diversity,
