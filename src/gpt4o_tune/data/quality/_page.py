@@ -207,15 +207,22 @@ def _instructions(profile: Profile) -> str:
     )
     if not instructions.shares.top:
         return head
-    variants = "".join(
-        f'<li dir="auto">{escape(shorten(each.text, 200))} <span class="note">'
-        f"({plural(len(each.rows), 'row')})</span></li>"
+    rows = [
+        [
+            shorten(each.text, 80),
+            shorten(" ".join(each.added), 60) or "spacing",
+            shorten(" ".join(each.lacking), 60),
+            f"{len(each.rows):,}",
+        ]
         for each in instructions.variants[:_ROWS_SHOWN]
+    ]
+    slips = (
+        "<p>Prompts that differ from a commoner one by a few characters:</p>"
+        + _table(["Prompt", "It has", "In place of", "Rows"], rows, numbers={3})
+        if rows
+        else ""
     )
-    slips = f"<p>Differ from a commoner one by a few characters:</p><ul>{variants}</ul>"
-    return (
-        head + bars(instructions.shares, title="Commonest", shown=6) + (slips if variants else "")
-    )
+    return head + bars(instructions.shares, title="Commonest", shown=6) + slips
 
 
 def _openings(profile: Profile) -> str:
@@ -324,4 +331,5 @@ def _table(
         + "</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    small = ' class="small"' if len(headers) == 2 and right else ""
+    return f'<div class="wide"><table{small}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

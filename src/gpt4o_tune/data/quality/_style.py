@@ -31,6 +31,7 @@ svg text{fill:var(--soft);font-size:12px}
 .mark{stroke:var(--mark);stroke-width:1.5;stroke-dasharray:4 3}
 table{border-collapse:collapse;width:100%;font-size:.9375rem;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}
+.small{max-width:30rem}
 caption{text-align:left;font-size:.875rem;padding-bottom:.25rem;font-weight:600;color:var(--ink)}
 th,td{padding:.28rem .6rem .28rem 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 thead th{color:var(--soft);font-weight:500;font-size:.8125rem}

@@ -28,6 +28,16 @@ class Variant:
     rows: tuple[int, ...]
     """Rows that have the rarer one."""
 
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Words that it has and the commoner one lacks, or has fewer times; empty where spacing differs."""
+        return tuple((Counter(self.text.split()) - Counter(self.like.split())).elements())
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Words that the commoner one has and it lacks, or has fewer times."""
+        return tuple((Counter(self.like.split()) - Counter(self.text.split())).elements())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instructions:
@@ -46,7 +56,13 @@ class Instructions:
             **self.shares.to_dict(),
             "missing": list(self.missing),
             "variants": [
-                {"text": each.text, "like": each.like, "rows": list(each.rows)}
+                {
+                    "text": each.text,
+                    "like": each.like,
+                    "added": list(each.added),
+                    "lacking": list(each.lacking),
+                    "rows": list(each.rows),
+                }
                 for each in self.variants
             ],
         }

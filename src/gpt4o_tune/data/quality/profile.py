@@ -44,7 +44,9 @@ __all__ = ["Features", "Languages", "Lengths", "Openings", "Profile", "Refusals"
 
 _OPENING_WORDS = 3
 _OPENING_CHARS = 120
-_OPENING = re.compile(r"\w+(?:['\u2019-]\w+)*")
+_OPENING_WORD_CHARS = 24
+"""Where a word of an opening is cut: scripts without spaces give whole clauses."""
+_OPENING = re.compile(r"[^\s.,;:!?\"()\[\]{}«»„“”¿¡…、。，！？：；「」*#`]+")  # noqa: RUF001  # marks of many scripts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,8 +340,8 @@ class _OpeningTally:
 
     def add(self, text: str, row: int) -> int:
         """Note the opening of a text and return how many words the text has."""
-        opening = _OPENING.findall(text[:_OPENING_CHARS].casefold())[:_OPENING_WORDS]
-        if opening:
+        found = _OPENING.findall(text[:_OPENING_CHARS].casefold())[:_OPENING_WORDS]
+        if opening := [word[:_OPENING_WORD_CHARS] for word in found]:
             self._first.add(opening[0], row)
             self._firsts.add(" ".join(opening), row)
         return len(words(text))
