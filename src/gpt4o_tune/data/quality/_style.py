@@ -59,6 +59,6 @@ footer{margin-top:3rem;color:var(--soft);font-size:.875rem}
 svg text{font-size:14px}.findings li{grid-template-columns:1fr}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--page:#fff;--tint:#fff;--bar:#456;
 --mark:#000;--act:#000;--look:#000}body{font-size:10.5pt}main{max-width:none;padding:0}
-figure,tr,.findings li{break-inside:avoid}h2{break-after:avoid}
+.grid{grid-template-columns:1fr 1fr}figure,tr,.findings li{break-inside:avoid}h2{break-after:avoid}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
