@@ -494,11 +494,11 @@ def test_what_cannot_be_screened_says_why(tmp_path: Path) -> None:
 
     with pytest.raises(DatasetNotFoundError, match="There is no file"):
         data.screen({"x": tmp_path / "none.jsonl"})
-    with pytest.raises(DatasetError, match="Its keys: 'stem'. Name the fields"):
+    with pytest.raises(DatasetError, match=r"Its keys: 'stem'\. Name the fields"):
         data.screen({"x": [{"stem": ITEM}]})
     with pytest.raises(DatasetError, match="Read it yourself"):
         data.screen({"x": tmp_path / "b.xlsx"})
-    with pytest.raises(DatasetError, match="line 1 of .* is not JSON"):
+    with pytest.raises(DatasetError, match=r"line 1 of .* is not JSON"):
         data.screen({"x": tmp_path / "b.jsonl"})
     with pytest.raises(ValueError, match="no benchmark is given"):
         data.screen({})

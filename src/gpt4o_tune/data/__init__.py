@@ -18,6 +18,9 @@ from gpt4o_tune.data.report import CheckReport, Problem
 
 if TYPE_CHECKING:
     from gpt4o_tune.data.cost import CostEstimate
+    from gpt4o_tune.data.quality.card import DataCard
+    from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.screen import ScreenReport
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
@@ -25,17 +28,23 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckReport",
     "CostEstimate",
+    "DataCard",
     "Dataset",
     "Format",
     "OverlapReport",
     "Problem",
+    "Profile",
+    "ScreenReport",
     "Split",
     "TokenReport",
 ]
 
 _HOME = {
     "CostEstimate": "cost",
+    "DataCard": "quality.card",
     "OverlapReport": "similarity",
+    "Profile": "quality.profile",
+    "ScreenReport": "quality.screen",
     "Split": "split",
     "TokenReport": "tokens",
 }
