@@ -288,7 +288,7 @@ class Dataset(Selection):
             DatasetError: There are no rows, one cannot be read, or one lacks the field named.
             ProviderError: The catalog does not know the model.
         """
-        from gpt4o_tune.data.quality.profile import profile
+        from gpt4o_tune.data.quality._profiling import profile
 
         return profile(
             self._records("profile the rows"),

@@ -34,15 +34,13 @@ QUESTION_FIELDS = (
 )
 """Fields that are looked for, in this order; the first that a record has is its text."""
 
-_MAX_CSV_FIELD_CHARS = 1 << 24
-
 
 def read_items(name: str, benchmark: Benchmark, *, fields: Sequence[str] | None) -> list[str]:
     """Return the texts of a benchmark, those that are empty left out.
 
     Raises:
         DatasetNotFoundError: A file is not there.
-        DatasetError: A file cannot be read, or a record has no field with a text.
+        DatasetError: A file cannot be read, or a record has no field with a text, or there is no text at all.
     """
     if isinstance(benchmark, str | os.PathLike):
         benchmark = [Path(benchmark)]
@@ -54,7 +52,10 @@ def read_items(name: str, benchmark: Benchmark, *, fields: Sequence[str] | None)
             items += _read_file(Path(entry), fields)
         else:
             items += _texts_of(entry, fields, where=f"record {place:,} of benchmark {name!r}")
-    return [item for item in items if item.strip()]
+    texts = [item for item in items if item.strip()]
+    if not texts:
+        raise DatasetError(f"Benchmark {name!r} holds no text. Look at its file, or leave it out.")
+    return texts
 
 
 def _read_file(path: Path, fields: Sequence[str] | None) -> Iterator[str]:
@@ -74,7 +75,7 @@ def _read_file(path: Path, fields: Sequence[str] | None) -> Iterator[str]:
     elif suffix == ".json":
         entries = _json_entries(path, text)
     elif suffix in (".csv", ".tsv"):
-        entries = _table_rows(text, delimiter="\t" if suffix == ".tsv" else ",")
+        entries = _table_rows(path, text, delimiter="\t" if suffix == ".tsv" else ",")
     elif suffix == ".txt":
         entries = ((f"line {n:,}", line) for n, line in enumerate(text.splitlines(), start=1))
     else:
@@ -104,11 +105,16 @@ def _json_entries(path: Path, text: str) -> Iterator[tuple[str, object]]:
         yield f"record {number:,}", entry
 
 
-def _table_rows(text: str, *, delimiter: str) -> Iterator[tuple[str, object]]:
-    csv.field_size_limit(_MAX_CSV_FIELD_CHARS)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    for number, record in enumerate(reader, start=1):
-        yield f"row {number:,}", record
+def _table_rows(path: Path, text: str, *, delimiter: str) -> Iterator[tuple[str, object]]:
+    # Cells beyond the header have no name of their own.
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=delimiter, restkey="(beyond the header)"
+    )
+    try:
+        for number, record in enumerate(reader, start=1):
+            yield f"row {number:,}", record
+    except csv.Error as error:
+        raise DatasetError(f"{str(path)!r} cannot be read as a table: {error}.") from None
 
 
 def _parsed(path: Path, text: str, *, where: str) -> object:

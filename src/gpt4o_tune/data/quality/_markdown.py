@@ -36,7 +36,7 @@ def markdown(card: DataCard) -> str:
             ["Per row", "Min", "5 %", "Median", "95 %", "Max"],
             [
                 [title, *(f"{value:,}" for value in (d.min, d.p5, d.median, d.p95, d.max))]
-                for title, d in length_rows(profile)
+                for title, _, d in length_rows(profile)
             ],
             right={1, 2, 3, 4, 5},
         ),

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _ROWS_SHOWN = 12
 _FOLDED_FROM_CHARS = 500
-_UNITS = {"tokens": "tokens", "messages": "messages", "words": "words"}
 
 
 def page(card: DataCard) -> str:
@@ -122,16 +121,10 @@ def _checks(card: DataCard) -> str:
 
 def _lengths(profile: Profile) -> str:
     figures = [
-        _figure(title.capitalize(), _histogram(title, d), _quantiles(d))
-        for title, d in length_rows(profile)
+        _figure(title.capitalize(), histogram(d, unit=unit), _quantiles(d))
+        for title, unit, d in length_rows(profile)
     ]
     return f'<div class="grid">{"".join(figures)}</div>'
-
-
-def _histogram(title: str, distribution: Distribution) -> str:
-    return histogram(
-        distribution, unit=next(unit for word, unit in _UNITS.items() if word in title)
-    )
 
 
 def _quantiles(d: Distribution) -> str:
@@ -145,8 +138,8 @@ def _quantiles(d: Distribution) -> str:
 
 
 def _figure(title: str, plot: str, caption: str) -> str:
-    note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f"<figure><h3>{escape(title)}</h3>{plot}{note}</figure>"
+    head = f"<h3>{escape(title)}</h3>" if title else ""
+    return f"<figure>{head}{plot}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _labels(profile: Profile) -> str:
@@ -155,7 +148,7 @@ def _labels(profile: Profile) -> str:
             "",
             bars(each.shares, title=each.name, shown=20),
             f"evenness {each.shares.balance:.2f} of 1; commonest by rarest {each.imbalance:,.1f}",
-        ).replace("<h3></h3>", "")
+        )
         for each in profile.labels
     ]
     return f'<div class="grid">{"".join(figures)}</div>' if figures else ""
@@ -239,6 +232,8 @@ def _openings(profile: Profile) -> str:
 
 def _diversity(profile: Profile) -> str:
     it = profile.diversity
+    if not it.sample_words:
+        return ""
     rows = [
         ["Different words by words (distinct-1)", f"{it.distinct_1:.3f}"],
         ["Different word pairs (distinct-2)", f"{it.distinct_2:.3f}"],
@@ -283,15 +278,15 @@ def _screening(card: DataCard) -> str:
 
 def _features(profile: Profile) -> str:
     features = profile.features
-    rows = [
-        ["Refuse", profile.refusals.rows],
-        ["Stand apart", profile.outliers.rows],
-        ["Declare tools", features.tools],
-        ["Call tools", features.calls],
-        ["Show images", features.images],
-        ["Hold answers of weight 0", features.ignored],
-    ]
-    cells = [[str(name), f"{len(found):,}"] for name, found in rows]
+    counts = {
+        "Refuse": profile.refusals.rows,
+        "Stand apart": profile.outliers.rows,
+        "Declare tools": features.tools,
+        "Call tools": features.calls,
+        "Show images": features.images,
+        "Hold answers of weight 0": features.ignored,
+    }
+    cells = [[name, f"{len(rows):,}"] for name, rows in counts.items()]
     return _table(["Rows that", "Count"], cells, numbers={1})
 
 

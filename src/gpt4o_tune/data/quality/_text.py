@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpt4o_tune._display import bar, paragraph, plural, shorten, table
+from gpt4o_tune._display import bar, paragraph, plural, shorten, table, width
 from gpt4o_tune.data.quality.findings import named_languages
 
 if TYPE_CHECKING:
     from gpt4o_tune.data.quality.distribution import Distribution
+    from gpt4o_tune.data.quality.diversity import Diversity
     from gpt4o_tune.data.quality.pairs import PairBias
     from gpt4o_tune.data.quality.profile import Profile
     from gpt4o_tune.data.quality.shares import Shares
@@ -20,7 +21,7 @@ _VALUE_COLUMNS = 44
 def profile_text(profile: Profile) -> str:
     """Write the findings, then every measure that applies."""
     blocks = [
-        f"{profile.source}: {plural(profile.rows, 'row')}, {profile.format}",
+        f"{shorten(profile.source, 60)}: {plural(profile.rows, 'row')}, {profile.format}",
         _findings(profile),
         _lengths(profile),
         *(
@@ -48,28 +49,28 @@ def _findings(profile: Profile) -> str:
     if not profile.findings:
         return "nothing stands out"
     return "\n".join(
-        paragraph(f"{each.weight}: {each}", indent="").replace("\n", "\n      ")
+        paragraph(f"{each.weight}: {each}", columns=94).replace("\n", "\n      ")
         for each in profile.findings
     )
 
 
-def length_rows(profile: Profile) -> list[tuple[str, Distribution]]:
-    """Return the distributions of lengths with their titles."""
+def length_rows(profile: Profile) -> list[tuple[str, str, Distribution]]:
+    """Return the distributions of lengths, each behind its title and unit."""
     lengths = profile.lengths
     return [
-        ("tokens per row", lengths.tokens),
-        ("messages per row", lengths.messages),
-        ("prompt words", lengths.prompt_words),
-        ("prompt tokens", lengths.prompt_tokens),
-        ("answer words", lengths.answer_words),
-        ("answer tokens", lengths.answer_tokens),
+        ("tokens per row", "tokens", lengths.tokens),
+        ("messages per row", "messages", lengths.messages),
+        ("prompt words", "words", lengths.prompt_words),
+        ("prompt tokens", "tokens", lengths.prompt_tokens),
+        ("answer words", "words", lengths.answer_words),
+        ("answer tokens", "tokens", lengths.answer_tokens),
     ]
 
 
 def _lengths(profile: Profile) -> str:
     rows = [
         [title, *(f"{value:,}" for value in (d.min, d.p5, d.median, d.p95, d.max))]
-        for title, d in length_rows(profile)
+        for title, _, d in length_rows(profile)
     ]
     return table(["lengths", "min", "5 %", "median", "95 %", "max"], rows, align="<>>>>>")
 
@@ -77,7 +78,7 @@ def _lengths(profile: Profile) -> str:
 def shares_text(shares: Shares) -> str:
     """Write the commonest values as bars."""
     lines = [
-        f"  {shorten(each.value, _VALUE_COLUMNS):<{_VALUE_COLUMNS}} {each.count:>7,} "
+        f"  {_padded(each.value)} {each.count:>7,} "
         f"{shares.part(each):>6.1%}  {bar(shares.part(each))}"
         for each in shares.top[:_SHOWN]
     ]
@@ -85,6 +86,11 @@ def shares_text(shares: Shares) -> str:
     if others > 0:
         lines.append(f"  and {plural(others, 'other')}")
     return "\n".join(lines) or "  none"
+
+
+def _padded(value: str) -> str:
+    short = shorten(value, _VALUE_COLUMNS)
+    return short + " " * (_VALUE_COLUMNS - width(short))
 
 
 def languages_text(shares: Shares) -> str:
@@ -102,13 +108,20 @@ def _instructions(profile: Profile) -> str:
 
 def _diversity(profile: Profile) -> str:
     it = profile.diversity
-    near = "not searched for" if it.near_repeats is None else f"{len(it.near_repeats):,} near"
+    repeats = f"repeated rows: {len(it.exact_repeats):,} exact, {_near(it)}"
+    if not it.sample_words:
+        return repeats
     return (
         f"diversity of answers, in a sample of {plural(it.sample_words, 'word')}\n"
         f"  distinct words {it.distinct_1:.3f}, pairs {it.distinct_2:.3f}, triples {it.distinct_3:.3f}; "
         f"per 100 words {it.segment_type_token:.2f}; compression {it.compression:.1f}\n"
-        f"  repeated rows: {len(it.exact_repeats):,} exact, {near}"
+        f"  {repeats}"
     )
+
+
+def _near(diversity: Diversity) -> str:
+    near = diversity.near_repeats
+    return "near ones not searched for" if near is None else f"{len(near):,} exact or near"
 
 
 def pairs_text(pairs: PairBias) -> str:

@@ -92,7 +92,7 @@ def _repeats(profile: Profile) -> Iterator[Finding]:
         yield Finding(
             code="repeats",
             weight="act",
-            message=f"{_of(exact, profile.rows)} an exact repeat of an earlier row.",
+            message=f"{_of(exact, profile.rows)} repeated from an earlier row, to the last character.",
             advice="Keep the first of each: dataset.deduplicate().",
             rows=exact,
         )

@@ -61,7 +61,7 @@ class LabelCollector:
         for key, value in fields:
             if key in self._fields or len(self._fields) < _MAX_FIELDS:
                 self._fields.setdefault(key, Tally()).add(value, row)
-        if not fields and len(answer) <= _MAX_LABEL_CHARS:
+        if not fields and 0 < len(answer.strip()) <= _MAX_LABEL_CHARS:
             self._plain.add(answer.strip(), row)
 
     def result(self) -> tuple[Labels, ...]:

@@ -136,6 +136,7 @@ def screen(
     """
     if not benchmarks:
         raise ValueError("no benchmark is given; name one at least, such as {'ours': 'eval.jsonl'}")
+    fields = (fields,) if isinstance(fields, str) else fields
     # All are read before the first is compared, so that a wrong path costs no wait.
     read = {name: read_items(name, given, fields=fields) for name, given in benchmarks.items()}
     messages = _Messages(rows)
