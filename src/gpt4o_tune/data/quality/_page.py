@@ -15,12 +15,12 @@ from gpt4o_tune.data.quality.findings import named_languages
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gpt4o_tune.data.quality._samples import SampleMessage
     from gpt4o_tune.data.quality.card import DataCard
     from gpt4o_tune.data.quality.distribution import Distribution
     from gpt4o_tune.data.quality.findings import Finding
     from gpt4o_tune.data.quality.pairs import PairBias
     from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.samples import SampleMessage
 
 _ROWS_SHOWN = 12
 _FOLDED_FROM_CHARS = 500

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data._writing import replace_file
-from gpt4o_tune.data.quality._samples import sample_rows
+from gpt4o_tune.data.quality.samples import sample_rows
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence, Sized
 
     from gpt4o_tune.data.cost import CostEstimate
-    from gpt4o_tune.data.quality._samples import SampleRow
     from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.samples import SampleRow
     from gpt4o_tune.data.quality.screen import ScreenReport
     from gpt4o_tune.data.report import CheckReport, Problem, Severity
     from gpt4o_tune.data.similarity import OverlapReport

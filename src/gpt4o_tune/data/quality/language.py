@@ -2,10 +2,10 @@
 
 The script settles Greek, Hebrew, Thai, Korean, Japanese (kana) and Chinese (Han without kana). Among
 languages that share a script, function words, telling letters and word endings give points, less for a
-sign that several languages share; a letter that a language is not written with takes points away. The best language is named only where it has enough
-points for the length of the text and clearly more than the next; anything else is `unknown`. Names,
-code, labels and other texts of a few words are therefore often unknown. How often it is right is
-measured in `docs/reference/quality.md`.
+sign that several languages share; a letter that a language is not written with takes points away. The best
+language is named only where it has enough points for the length of the text and clearly more than the
+next; anything else is `unknown`. Names, code, labels and other texts of a few words are therefore often
+unknown. How often it is right is measured in `docs/reference/quality.md`.
 """
 
 from __future__ import annotations
@@ -45,14 +45,15 @@ _MIN_LEAD_SHARE = 0.06
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _NOISE = re.compile(r"https?://\S+|\S+@\S+|```.*?```|<[^>\n]{1,80}>|%[^\s%]*|\{\w*\}", re.DOTALL)
-# Latin, Cyrillic, Arabic and Devanagari: vowel signs are no letters to `\w`.
+# Its vowel signs are no letters to `\w`.
 _DEVANAGARI_WORD = re.compile(r"[\u0900-\u0963]+")
 
 
 def detect(text: str) -> str:
     """Name the language of a text by its ISO 639-1 code, or say `unknown`.
 
-    Web addresses, mail addresses, fenced code, tags and placeholders are passed over; the first 500 characters decide.
+    Web addresses, mail addresses, fenced code, tags and placeholders are passed over; the first 500
+    characters decide.
 
     Example:
         >>> detect("Wo ist mein Paket geblieben?")

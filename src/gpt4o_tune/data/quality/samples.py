@@ -11,6 +11,8 @@ from gpt4o_tune.data import _turns
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+__all__ = ["SampleMessage", "SampleRow"]
+
 _MAX_CHARS = 6_000
 
 
