@@ -22,6 +22,7 @@ PAGES = [
     "docs/reference/checks.md",
     "docs/reference/forms.md",
     "docs/reference/jobs.md",
+    "docs/reference/quality.md",
     "docs/reference/review.md",
 ]
 

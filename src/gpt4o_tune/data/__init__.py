@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gpt4o_tune.data.cost_table import CostTable
     from gpt4o_tune.data.grader import validate_grader
     from gpt4o_tune.data.preview import Preview
+    from gpt4o_tune.data.quality.card import DataCard
+    from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.screen import ScreenReport
     from gpt4o_tune.data.review import Review
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -32,12 +35,15 @@ __all__ = [
     "CheckReport",
     "CostEstimate",
     "CostTable",
+    "DataCard",
     "Dataset",
     "Format",
     "OverlapReport",
     "Preview",
     "Problem",
+    "Profile",
     "Review",
+    "ScreenReport",
     "Split",
     "TokenReport",
     "validate_grader",
@@ -50,6 +56,10 @@ _HOME = {
     "OverlapReport": "similarity",
     "Preview": "preview",
     "Review": "review",
+    "DataCard": "quality.card",
+    "OverlapReport": "similarity",
+    "Profile": "quality.profile",
+    "ScreenReport": "quality.screen",
     "Split": "split",
     "TokenReport": "tokens",
     "validate_grader": "grader",

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.forms import Form, Target
     from gpt4o_tune.data.preview import Preview
+    from gpt4o_tune.data.quality._benchmarks import Benchmark
+    from gpt4o_tune.data.quality.card import DataCard
+    from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.screen import ScreenReport
     from gpt4o_tune.data.review import Review
     from gpt4o_tune.data.rows import Row
     from gpt4o_tune.data.similarity import OverlapReport
@@ -785,6 +789,112 @@ class Dataset(Selection):
             count=count,
         )
 
+    def profile(self, *, model: str = DEFAULT_MODEL, label: Group | None = None) -> Profile:
+        """Measure what is in the rows, and say what stands out; see `gpt4o_tune.data.quality`.
+
+        Args:
+            model: The model to count tokens for.
+            label: What the label of a row is; where None, labels are looked for in the answers.
+
+        Raises:
+            DatasetError: There are no rows, one cannot be read, or one lacks the field named.
+            ProviderError: The catalog does not know the model.
+        """
+        from gpt4o_tune.data.quality._profiling import profile
+
+        return profile(
+            self._records("profile the rows"),
+            tokens=self.tokens(model=model),
+            labels=self._values(label),
+            source=self.source,
+            format=self.format,
+        )
+
+    def screen(
+        self,
+        benchmarks: Mapping[str, Benchmark | Dataset],
+        *,
+        fields: Sequence[str] | None = None,
+    ) -> ScreenReport:
+        """Find the rows that hold, or nearly hold, an item of a benchmark; see `quality.screen`.
+
+        Example:
+            >>> report = data.screen({"ours": "eval.jsonl", "exam": "questions.csv"})
+            >>> clean = data.drop(report.rows)
+
+        Args:
+            benchmarks: By name a path (JSONL, JSON, CSV, TSV, or TXT with an item per line), a dataset, or
+                an iterable of texts, records or `Path` objects.
+            fields: The fields of records to compare; where None, the first of `question`, `prompt`,
+                `input`, `problem`, `text` and the like, or the user's messages.
+
+        Raises:
+            ValueError: No benchmark is given.
+            DatasetNotFoundError: A benchmark file is not there.
+            DatasetError: A benchmark or a row cannot be read, or there are no rows.
+        """
+        from gpt4o_tune.data.quality.screen import screen
+
+        given = {
+            name: benchmark.records() if isinstance(benchmark, Dataset) else benchmark
+            for name, benchmark in benchmarks.items()
+        }
+        return screen(self._records("screen rows"), given, fields=fields)
+
+    def card(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        title: str | None = None,
+        model: str = DEFAULT_MODEL,
+        provider: ProviderLike = "openai",
+        label: Group | None = None,
+        split: Split[Dataset] | None = None,
+        screening: ScreenReport | None = None,
+        samples: int = 3,
+        seed: int = 0,
+        date: datetime.date | None = None,
+    ) -> DataCard:
+        """Make a data card: one page with what `profile`, `check`, `tokens` and `cost` say of the rows.
+
+        Args:
+            path: Where to write the page as HTML; None writes nothing.
+            title: Its heading; the name of the file where None.
+            model: The model to check, count and price for.
+            provider: Where; limits and price follow from it.
+            label: As in `profile`.
+            split: How the rows were divided, for the sizes and the leakage of its parts.
+            screening: What `screen` said of the rows.
+            samples: Rows to show in full; 0 where the data must not leave its place.
+            seed: Another seed shows other rows.
+            date: Day of the card; today where None.
+
+        Raises:
+            DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
+            DatasetNotFoundError: The folder of `path` does not exist.
+            ProviderError: The catalog does not know the model, or there is no such provider.
+            ValueError: `samples` is negative.
+        """
+        from gpt4o_tune.data.quality.card import make_card
+
+        card = make_card(
+            profile=self.profile(model=model, label=label),
+            report=self.check(model=model, provider=provider),
+            tokens=self.tokens(model=model),
+            cost=self.cost(model=model, provider=provider),
+            rows=self._records("show sample rows"),
+            fingerprint=self.fingerprint,
+            title=title,
+            split=split,
+            screening=screening,
+            samples=samples,
+            seed=seed,
+            date=date,
+        )
+        if path is not None:
+            card.write(path)
+        return card
+
     def _values(self, of: Group | None) -> Iterator[object] | None:
         """Return what each row holds in a field, or what a function says of it."""
         from gpt4o_tune.data._dividing import field
@@ -792,7 +902,7 @@ class Dataset(Selection):
         if of is None:
             return None
         if isinstance(of, str):
-            return field(self._records("split"), of, lines=self.lines)
+            return field(self._records("read the rows"), of, lines=self.lines)
         return map(of, self)
 
 
