@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 import subprocess
 import sys
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,11 @@ def test_message_and_tool_overheads(name: str, func_init: int) -> None:
         ("gpt-4o-mini", (1024, 1024), 2833 + 4 * 5667),
         ("gpt-4.1-mini", (1024, 1024), 1659),
         ("gpt-4.1-mini", (1800, 2400), 2353),
+        ("gpt-4o-mini", (2048, 4096), 36_835),
+        ("gpt-4.1", (1024, 1024), 765),
+        ("gpt-4.1-nano", (1024, 1024), 2_520),
+        ("o4-mini", (1024, 1024), 1_762),
+        ("gpt-5", (1024, 1024), 630),
     ],
 )
 def test_image_tokens_of_published_examples(model: str, size: tuple[int, int], tokens: int) -> None:
@@ -209,6 +216,43 @@ def test_low_detail_costs_the_base_price() -> None:
     image = CATALOG.get("gpt-4o").image_tokens
     assert image is not None
     assert image.count(4096, 8192, detail="low") == 85
+
+
+IMAGE_MODELS = [model for model in CATALOG.models if model.image_tokens]
+
+
+@pytest.mark.parametrize("model", IMAGE_MODELS, ids=lambda model: model.name)
+def test_every_formula_holds_for_tiny_and_huge_images(model: Model) -> None:
+    """A pixel takes one cell, a strip as many as it is long, and a huge picture no more than the most."""
+    image = model.image_tokens
+    assert image is not None
+    if isinstance(image, TileTokens):
+        one, strip, most = (image.base + tiles * image.tile for tiles in (1, 4, 8))
+        square, low = image.base + 4 * image.tile, image.base
+    else:
+        one, strip, most = (math.ceil(cells * image.multiplier) for cells in (1, 313, 1536))
+        square, low = most, None
+    for detail in ("high", "auto"):
+        assert image.count(1, 1, detail=detail) == one
+        assert image.count(10_000, 1, detail=detail) == strip
+        assert square * 0.98 <= image.count(100_000, 100_000, detail=detail) <= square
+        assert image.count(10**6, 4 * 10**5, detail=detail) <= most
+    # No source gives patch models a cheaper price for low detail.
+    assert image.count(100_000, 100_000, detail="low") == (
+        low or image.count(100_000, 100_000, detail="high")
+    )
+
+
+@given(width=st.integers(1, 20_000), height=st.integers(1, 20_000))
+def test_tiles_are_counted_as_with_exact_fractions(width: int, height: int) -> None:
+    """Shrinking to 2048, then to 768 on the shorter side, loses no tile to rounding."""
+    image = CATALOG.get("gpt-4o").image_tokens
+    assert image is not None
+    scale = min(Fraction(1), Fraction(2048, max(width, height)))
+    scale *= min(Fraction(1), Fraction(768) / (min(width, height) * scale))
+    tiles = math.ceil(width * scale / 512) * math.ceil(height * scale / 512)
+
+    assert image.count(width, height) == 85 + 170 * tiles
 
 
 SIDES = st.integers(min_value=1, max_value=10**9)

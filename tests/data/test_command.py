@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.data.cases import answer, as_bytes, chat, image, many, showing, user
+from tests.data.cases import answer, as_bytes, chat, data_url, image, many, showing, user
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def test_errors_exit_with_1_and_can_be_read_by_machines(tmp_path: Path) -> None:
 def test_model_and_provider_choose_the_rules(tmp_path: Path) -> None:
     """Azure trains gpt-4.1 on images, OpenAI does not."""
     path = tmp_path / "data.jsonl"
-    path.write_bytes(as_bytes(many(10) + showing(image("data:image/png;base64,iVBORw0KGgo="))))
+    path.write_bytes(as_bytes(many(10) + showing(image(data_url()))))
     for provider, code in (("azure", 0), ("openai", 1)):
         done = run("check", path, "--model", "gpt-4.1-2025-04-14", "--provider", provider)
         assert done.returncode == code, done.stdout

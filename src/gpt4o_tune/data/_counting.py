@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from gpt4o_tune.data import _turns
+from gpt4o_tune.data._fast_counting import fast_encoder
 from gpt4o_tune.data._turns import items, mapping, text
 from gpt4o_tune.data.images import read_data_url
 from gpt4o_tune.data.vocabulary import CARRIED, encoding, ranks
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import tiktoken
 
     from gpt4o_tune.catalog import Model
+    from gpt4o_tune.data._plain import Message
+    from gpt4o_tune.data.decode import JsonObject
 
 CountText: TypeAlias = Callable[[str], int]
 
@@ -26,32 +29,54 @@ _LONG_RUN_CHARS = 250_000
 _BLANKS = re.compile(r"[\t\v\f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{16,}")
 
 # Repeated strings (system prompts, tool descriptions, labels) are counted once.
-_REMEMBERED_TEXTS = 2_048
+_REMEMBERED_TEXTS = 4_096
 _REMEMBERED_CHARS = 16_384
 
 _GUESSED_SIDE_PX = 1_024
 
 
 @cache
-def text_counter(encoding_name: str) -> CountText:
-    """Return the function that counts the tokens of a text; one per process and encoding."""
-    encode = encoding(encoding_name).encode_ordinary
+def text_counter(encoding_name: str) -> TextCounter:
+    """Return what counts the tokens of texts; one per process and encoding."""
+    return TextCounter(encoding_name)
 
-    @lru_cache(_REMEMBERED_TEXTS)
-    def remembered(text: str) -> int:
-        return len(encode(text))
 
-    def count(text: str) -> int:
-        if len(text) <= _REMEMBERED_CHARS:
-            return remembered(text)
-        if len(text) < _LONG_RUN_CHARS or encoding_name not in CARRIED:
+class TextCounter:
+    """Counts the tokens of texts exactly as tiktoken's `encode_ordinary` would give them."""
+
+    def __init__(self, encoding_name: str) -> None:
+        self._name = encoding_name
+        self._encode = encoding(encoding_name).encode_ordinary
+        self._known: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int:
+        """Count one text."""
+        return self.counts([text])[0]
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """Count many texts."""
+        known, encode = self._known, self._encode
+        counts: list[int] = []
+        for one in texts:
+            count = known.get(one)
+            if count is None:
+                if len(one) > _REMEMBERED_CHARS:
+                    count = self._count_long(one)
+                else:
+                    count = known[one] = len(encode(one))
+            counts.append(count)
+            if len(known) > _REMEMBERED_TEXTS:
+                known.clear()
+        return counts
+
+    def _count_long(self, text: str) -> int:
+        encode = self._encode
+        if len(text) < _LONG_RUN_CHARS or self._name not in CARRIED:
             return len(encode(text))
         return sum(
-            len(_whole(encoding_name).encode_ordinary(part) if is_run else encode(part))
+            len(_whole(self._name).encode_ordinary(part) if is_run else encode(part))
             for part, is_run in _cut_at_long_runs(text)
         )
-
-    return count
 
 
 def _cut_at_long_runs(text: str) -> Iterator[tuple[str, bool]]:
@@ -85,6 +110,29 @@ def _whole(encoding_name: str) -> tiktoken.Encoding:
     )
 
 
+class BulkCounter:
+    """Counts as `TextCounter` does, many texts at once, by the tokenizer of the extra `fast`."""
+
+    def __init__(self, encoding_name: str) -> None:
+        self._encode = fast_encoder(encoding_name)
+        self._known: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int:
+        """Count one text."""
+        return self.counts([text])[0]
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """Count many texts."""
+        known = self._known
+        fresh = list({text: None for text in texts if text not in known})
+        counted = dict(zip(fresh, map(len, self._encode(fresh)), strict=True)) if fresh else {}
+        counts = [counted[text] if text in counted else known[text] for text in texts]
+        if len(known) > _REMEMBERED_TEXTS:
+            known.clear()
+        known.update(item for item in counted.items() if len(item[0]) <= _REMEMBERED_CHARS)
+        return counts
+
+
 class RowTokens(NamedTuple):
     """The tokens of one row."""
 
@@ -95,13 +143,26 @@ class RowTokens(NamedTuple):
     """Images of unknown size."""
 
 
+UNCOUNTED = RowTokens(-1, -1, -1)
+"""Stands for a row that cannot be counted."""
+
+
 class RowCounter:
     """Counts rows for one model; see `tokens.count_rows` for what is counted."""
 
-    def __init__(self, model: Model) -> None:
-        self._text = text_counter(model.encoding)
+    def __init__(self, model: Model, *, fast: bool = False) -> None:
+        """Prepare to count.
+
+        Args:
+            model: The model to count for.
+            fast: Whether to count with the tokenizer of the extra `fast`.
+        """
+        self._texts = (BulkCounter if fast else text_counter)(model.encoding)
+        self._text: CountText = self._texts
         self._frame = model.message_tokens
         self._image_tokens = model.image_tokens
+        self._frames: dict[str, int] = {}
+        """Tokens around the text of a plain message, by role."""
 
     def count(self, row: Mapping[str, object]) -> RowTokens:
         """Count one row."""
@@ -115,6 +176,56 @@ class RowCounter:
             trained += said + called if is_target else 0
             guessed += unknown
         return RowTokens(total, trained, guessed)
+
+    def count_all(self, rows: Sequence[list[Message] | JsonObject | None]) -> list[RowTokens]:
+        """Count many rows at once.
+
+        Args:
+            rows: Rows as objects; a list stands for a chat row of plain messages, see `_plain`, and None
+                for a row that cannot be counted.
+        """
+        texts: list[str] = []
+
+        def note(text: str) -> int:
+            texts.append(text)
+            return 0
+
+        for row in rows:
+            if isinstance(row, list):
+                texts += [message["content"] for message in row]
+            elif row is not None:
+                self._with(note, row)
+        counts = iter(self._texts.counts(texts))
+        return [
+            self._plain(row, counts)
+            if isinstance(row, list)
+            else UNCOUNTED
+            if row is None
+            else self._with(lambda _: next(counts), row)
+            for row in rows
+        ]
+
+    def _with(self, count_text: CountText, row: Mapping[str, object]) -> RowTokens:
+        """Count a row by another function, which is called with the same texts in the same order."""
+        self._text = count_text
+        try:
+            return self.count(row)
+        finally:
+            self._text = self._texts
+
+    def _plain(self, messages: Sequence[Message], counts: Iterator[int]) -> RowTokens:
+        total, trained, frames = self._frame.reply_priming, 0, self._frames
+        role = ""
+        for message in messages:
+            role, said = message["role"], next(counts)
+            frame = frames.get(role)
+            if frame is None:
+                frame = frames[role] = self._frame_of(message, role)
+            total += frame + said
+            if role == "assistant" and message.get("weight") != 0:
+                trained += said
+        # A row that ends otherwise is a prompt, see `_turns`.
+        return RowTokens(total, trained if role == "assistant" else 0, 0)
 
     def _frame_of(self, message: Mapping[str, object], role: str) -> int:
         tokens = self._frame.tokens_per_message + self._text(role)

@@ -49,9 +49,10 @@ def describe(store: RowStore, numbers: Sequence[int]) -> Source:
     is_whole = numbers == range(len(store))
     return Source(
         head=store.head(),
-        size=sum(store.sizes(numbers)),
+        size=store.size_of(numbers),
         has_bom=is_whole and store.has_bom,
         blank_lines=store.blank_lines if is_whole else (),
+        name=store.path.name if is_whole and store.path else "",
     )
 
 
@@ -101,17 +102,18 @@ class Records(Sequence[JsonObject]):
                 all rows are in `.problems`.
         """
         if not self._numbers:
-            raise self._broken()
+            raise self.broken()
         return self._read(self._numbers)
 
     def _read(self, numbers: Sequence[int]) -> Iterator[JsonObject]:
         for line, raw in self._store.numbered(numbers):
             examined = self._rules.examine(line, raw)
             if examined.row is None or examined.problems:
-                raise self._broken()
+                raise self.broken()
             yield examined.row
 
-    def _broken(self) -> DatasetError:
+    def broken(self) -> DatasetError:
+        """Return the error that says why the rows cannot be used."""
         problems = check(
             self._store.numbered(self._numbers),
             source=describe(self._store, self._numbers),

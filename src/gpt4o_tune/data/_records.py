@@ -40,7 +40,7 @@ def _encode(number: int, row: object) -> bytes:
     if not isinstance(row, Mapping | _Dumpable):
         raise DatasetError(
             f"Record {number:,} is a {type(row).__name__}. Give mappings or row models; "
-            "a table's rows come from pandas' to_dict('records') or polars' to_dicts()."
+            "Dataset.read takes a table as it is."
         )
     try:
         text = json.dumps(

@@ -1,7 +1,8 @@
 """An immutable store of rows: the bytes of a JSONL file, and where each row lies in them.
 
 A file is mapped and indexed in one pass, never parsed or copied, so a million rows cost two integers
-each. Rows keep their own line ends, so writing them all gives the file back byte for byte.
+each; a packed one is unpacked to disk first. Rows keep their own line ends, so writing them all gives
+the file back byte for byte.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 import weakref
 from array import array
 from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
+from operator import le
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from gpt4o_tune.data._compression import packing_of, unpacked
 from gpt4o_tune.data.formats import detect
 from gpt4o_tune.errors import DatasetError, DatasetNotFoundError
 
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from gpt4o_tune.catalog import Model
+    from gpt4o_tune.data._facts import StoredKeys
     from gpt4o_tune.data._token_counts import TokenCounts
     from gpt4o_tune.data.formats import Format
+    from gpt4o_tune.data.report import Problem
 
 BOM = b"\xef\xbb\xbf"
 
 _HEAD_BYTES = 4096
-_RESIDENT_BYTES = 64 << 20
+_IN_MEMORY_BYTES = 16 << 20
+_RESIDENT_BYTES = 16 << 20
 """Bytes read before mapped pages are given back; they stay in the system's cache, not in the process."""
 
 _ROWS_BETWEEN_FILE_CHECKS = 256
@@ -47,16 +52,61 @@ class _OpenFile:
     """Where it is, wherever the process goes."""
     size: int
     mtime_ns: int
-    descriptor: int = field(compare=False)
+    descriptor: int | None = field(compare=False)
+    """None where the file was unpacked, so that its own bytes no longer matter."""
 
     def verify(self) -> None:
         """Raise `DatasetError` where the mapped file was written to: its bytes may be gone."""
+        if self.descriptor is None:
+            return
         now = os.fstat(self.descriptor)
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise DatasetError(
                 f"{str(self.given)!r} changed after it was opened. "
                 "Open it again with Dataset.from_jsonl."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store's file is, for another process that reads rows of it."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+    def open(self) -> SpanReader:
+        """Open the file, and insist that it is the same.
+
+        Raises:
+            DatasetError: It changed.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        _OpenFile(self.path, self.path, self.size, self.mtime_ns, descriptor).verify()
+        return SpanReader(descriptor)
+
+
+class SpanReader:
+    """Reads spans of an open file, neighbours together."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+    def spans(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
+        """Yield the bytes between bounds."""
+        ascending = all(map(le, starts, starts[1:]))
+        if starts and ascending and ends[-1] - starts[0] <= 2 * (sum(ends) - sum(starts)):
+            first = starts[0]
+            block = self._read(first, ends[-1])
+            for start, end in zip(starts, ends, strict=True):
+                yield block[start - first : end - first]
+            return
+        yield from map(self._read, starts, ends)
+
+    def _read(self, start: int, end: int) -> bytes:
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, end - start)
 
 
 class RowStore:
@@ -71,7 +121,9 @@ class RowStore:
         "_starts",
         "blank_lines",
         "has_bom",
+        "keys",
         "lines",
+        "problems",
         "token_counts",
     )
 
@@ -84,43 +136,71 @@ class RowStore:
             buffer, start=len(BOM) if self.has_bom else 0
         )
         self.token_counts: dict[Model, TokenCounts] = {}
-        """Cache that all datasets over the store share."""
+        """Caches that all datasets over the store share: this, and the two below."""
+        self.keys: StoredKeys | None = None
+        self.problems: dict[tuple[str, ...], tuple[Problem, ...]] = {}
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Map a file and find its rows.
+        """Map a file and find its rows, through gzip or Zstandard where its first bytes show one.
 
         Raises:
             DatasetNotFoundError: No regular file that may be read is at `path`.
+            DatasetError: The file is packed, and damaged or cut short.
+            MissingExtraError: The file is packed with Zstandard, and nothing installed reads that.
         """
         place = Path(path).expanduser()
         try:
             descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
-            raise _unreadable(place, error) from None
+            raise unreadable(place, error) from None
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise _unreadable(place, None)
-            # An empty file cannot be mapped.
-            buffer = mmap(descriptor, 0, access=ACCESS_READ) if status.st_size else b""
+                raise unreadable(place, None)
+            buffer = _unpack(descriptor, name=str(place))
+            is_packed = buffer is not None
+            if buffer is None:
+                buffer = _map(descriptor)
             file = _OpenFile(
-                place, place.absolute(), status.st_size, status.st_mtime_ns, descriptor
+                place,
+                place.absolute(),
+                status.st_size,
+                status.st_mtime_ns,
+                None if is_packed else descriptor,
             )
             store = cls(buffer, file=file)
         except BaseException:
             os.close(descriptor)
             raise
-        weakref.finalize(store, os.close, descriptor)
+        if is_packed:
+            os.close(descriptor)
+        else:
+            weakref.finalize(store, os.close, descriptor)
         return store
 
     @classmethod
-    def from_pieces(cls, pieces: Iterable[bytes]) -> Self:
-        """Keep rows in a file without a name, mapped, so that they need not fit into memory."""
-        with tempfile.TemporaryFile() as file:
-            file.writelines(pieces)
+    def from_lines(cls, lines: Iterable[bytes]) -> Self:
+        """Keep rows that were made here: in memory, from 16 MiB on in a file without a name.
+
+        The system removes that file with the last dataset over it.
+
+        Args:
+            lines: Rows that end their lines.
+
+        Raises:
+            OSError: There is no room for the file; `TMPDIR` names another folder for it.
+        """
+        import tempfile
+
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            file.writelines(lines)
+            size = file.tell()
+            if size <= _IN_MEMORY_BYTES:
+                file.seek(0)
+                return cls(file.read())
             file.flush()
-            return cls(mmap(file.fileno(), 0, access=ACCESS_READ) if file.tell() else b"")
+            return cls(_map(file.fileno()))
 
     @property
     def path(self) -> Path | None:
@@ -137,6 +217,7 @@ class RowStore:
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._file is None:
+            # A mapping without a name cannot be opened again elsewhere, so its bytes travel.
             return type(self), (self._buffer[:],)
         return _reopen, (self._file.path, self._file.size, self._file.mtime_ns)
 
@@ -179,33 +260,102 @@ class RowStore:
         """Yield line number and bytes of rows."""
         return zip(map(self.lines.__getitem__, rows), self.iterate(rows), strict=True)
 
+    @property
+    def place(self) -> Place | None:
+        """Where another process finds the bytes; None where this one alone has them."""
+        if self._file is None or self._file.descriptor is None:
+            return None
+        return Place(self._file.path, self._file.size, self._file.mtime_ns)
+
+    def bounds(self, rows: Sequence[int]) -> tuple[array[int], array[int], Sequence[int]]:
+        """Return where rows start and end in the buffer, and their line numbers."""
+        lines = self.lines_of(rows)
+        if isinstance(rows, range) and rows.step == 1:
+            part = slice(rows.start, rows.stop)
+            return self._starts[part], self._ends[part], lines
+        starts, ends = self._starts, self._ends
+        return (
+            array("Q", map(starts.__getitem__, rows)),
+            array("Q", map(ends.__getitem__, rows)),
+            lines,
+        )
+
+    def spans(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
+        """Yield the bytes between bounds, looking after the file once."""
+        self.verify()
+        buffer, read = self._buffer, 0
+        for start, end in zip(starts, ends, strict=True):
+            read += end - start
+            yield buffer[start:end]
+        if read:
+            _give_back(buffer)
+
+    def lines_of(self, rows: Sequence[int]) -> Sequence[int]:
+        """Return the line numbers of rows."""
+        if isinstance(rows, range):
+            return self.lines[rows.start : rows.stop : rows.step]
+        return array("Q", map(self.lines.__getitem__, rows))
+
+    def size_of(self, rows: Sequence[int]) -> int:
+        """Count the bytes of rows, without touching them."""
+        if rows == range(len(self)):
+            return sum(self._ends) - sum(self._starts)
+        return sum(self.sizes(rows))
+
     def sizes(self, rows: Iterable[int]) -> Iterator[int]:
         """Yield the bytes that each row takes, without touching the rows."""
         for row in rows:
             yield self._ends[row] - self._starts[row]
 
 
+def _map(descriptor: int) -> bytes | mmap:
+    # An empty file cannot be mapped.
+    return mmap(descriptor, 0, access=ACCESS_READ) if os.fstat(descriptor).st_size else b""
+
+
+def _unpack(descriptor: int, *, name: str) -> bytes | mmap | None:
+    """Map the unpacked bytes of a file, or return None where it is not packed."""
+    with open(descriptor, "rb", closefd=False) as file:
+        packing = packing_of(file)
+        if packing is None:
+            return None
+        # The mapping keeps the bytes of the nameless file.
+        with unpacked(file, packing, name=name) as plain:
+            return _map(plain.fileno())
+
+
 def _index(
     buffer: bytes | mmap, *, start: int
 ) -> tuple[array[int], array[int], Sequence[int], array[int]]:
     """Find where rows start and end, their line numbers from 1, and the lines that are blank."""
-    starts, ends, lines, blank = array("Q"), array("Q"), array("Q"), array("Q")
-    position, size, number = start, len(buffer), 0
-    resident_from = start
+    starts, ends, blank = array("Q"), array("Q"), array("Q")
+    position, size, find, append = start, len(buffer), buffer.find, ends.append
     while position < size:
-        if position - resident_from > _RESIDENT_BYTES:
-            _give_back(buffer)
-            resident_from = position
-        number += 1
-        end = buffer.find(b"\n", position) + 1 or size
-        if buffer[position] in _WHITE_SPACE and not buffer[position:end].strip():
-            blank.append(number)
-        else:
-            starts.append(position)
-            ends.append(end)
-            lines.append(number)
-        position = end
-    return starts, ends, lines if blank else range(1, number + 1), blank
+        first, enough = len(ends), min(position + _RESIDENT_BYTES, size)
+        starts.append(position)
+        while position < enough:
+            position = find(b"\n", position) + 1 or size
+            append(position)
+        starts += ends[first:-1]
+        heads = bytes(map(buffer.__getitem__, starts[first:]))
+        # Only a line that opens with white space can be blank, and hardly any does.
+        if len(heads.translate(None, _WHITE_SPACE)) < len(heads):
+            blank.extend(
+                line + 1
+                for line in range(first, len(ends))
+                if not buffer[starts[line] : ends[line]].strip()
+            )
+        _give_back(buffer)
+    if not blank:
+        return starts, ends, range(1, len(ends) + 1), blank
+    empty = set(blank)
+    lines = array("Q", (line for line in range(1, len(ends) + 1) if line not in empty))
+    return (
+        array("Q", (starts[line - 1] for line in lines)),
+        array("Q", (ends[line - 1] for line in lines)),
+        lines,
+        blank,
+    )
 
 
 def _give_back(buffer: bytes | mmap) -> None:
@@ -228,7 +378,8 @@ def _reopen(path: Path, size: int, mtime_ns: int) -> RowStore:
     return store
 
 
-def _unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+def unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+    """Say why a file cannot be opened, and what may be meant; no error means that it is no file."""
     if path.is_dir():
         inside = _names(sorted(path.glob("*.jsonl")))
         hint = f"It holds {inside}." if inside else "It holds no .jsonl file."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from array import array
@@ -11,6 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.data import _turns
+from gpt4o_tune.data._keys import row_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,9 +28,6 @@ _DROPPED = (
     r"\u3001\u3002\u3008-\u3011\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff"
 )
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s{_DROPPED}]")
-
-# Escaping to ASCII lets half a surrogate pair through, which has no UTF-8 form.
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 _INSTRUCTIONS = frozenset({"system", "developer"})
 
@@ -78,12 +75,7 @@ def row_words(row: Mapping[str, object]) -> RowWords:
 
 def exact_key(row: Mapping[str, object]) -> bytes:
     """Return 16 bytes that are equal for rows with the same messages, to the last character."""
-    if "messages" in row:
-        messages: object = row["messages"]
-    else:
-        context = _turns.mapping(row.get("input")).get("messages")
-        messages = [context, row.get("preferred_output"), row.get("non_preferred_output")]
-    return blake2b(_CANONICAL.encode(messages).encode(), digest_size=16).digest()
+    return row_key(row)
 
 
 def shingles(text: Iterable[str], *, images: int = 0) -> array[int]:

@@ -111,7 +111,7 @@ def estimate(
         raise ValueError(f"the tokens were counted for {report.model!r}, not for {model.name!r}")
     times = _epochs(epochs, rows=len(report))
     limit = model.training_context
-    once = sum(min(tokens, limit) if limit else tokens for tokens in report.per_row)
+    once = sum(min(tokens, limit) if limit else tokens for tokens in report.counts.totals)
     offer = model.offer(provider)
     price = offer.training_usd if offer else None
     return CostEstimate(
@@ -141,30 +141,34 @@ def _epochs(epochs: int | Literal["auto"], *, rows: int) -> int:
 def _basis(
     offer: Offer | None, report: TokenReport, *, epochs: object, provider: ProviderKind
 ) -> str:
-    sentences: list[str] = []
-    if provider == "local":
-        sentences.append("Own hardware: no price per token.")
-    elif offer is None:
-        sentences.append(f"The catalog has no price of {report.model!r} for provider {provider!r}.")
-    elif offer.training_usd is None:
-        sentences.append(_unpriced(offer))
-    else:
-        title = load().service(provider).title
-        sentences.append(f"Price: list of {title} as of {offer.as_of}.")
-        sentences += [offer.training_price_note] if offer.training_price_note else []
-    if epochs == "auto" and provider == "local":
-        sentences.append(
-            "Epochs: a guess; the local server takes as many as its small model needs."
-        )
-    elif epochs == "auto":
-        sentences.append(
-            "Epochs: OpenAI's notebook rule, as the service does not publish how it chooses for 'auto'."
-        )
+    sentences = [price_basis(offer, model=report.model, provider=provider)]
+    sentences += [epochs_basis(provider)] if epochs == "auto" else []
     if report.over_limit:
         sentences.append(
             f"Tokens above {report.training_context:,} per row are cut off and left out of the bill."
         )
     return " ".join([*sentences, f"Tokens: {report.basis}"])
+
+
+def price_basis(offer: Offer | None, *, model: str, provider: ProviderKind) -> str:
+    """Say where a training price comes from and what it leaves out, or why there is none."""
+    if provider == "local":
+        return "Own hardware: no price per token."
+    if offer is None:
+        return f"The catalog has no price of {model!r} for provider {provider!r}."
+    if offer.training_usd is None:
+        return _unpriced(offer)
+    listed = f"Price: list of {load().service(provider).title} as of {offer.as_of}."
+    return f"{listed} {offer.training_price_note}" if offer.training_price_note else listed
+
+
+def epochs_basis(provider: ProviderKind) -> str:
+    """Say how the number of epochs for `auto` came about."""
+    if provider == "local":
+        return "Epochs: a guess; the local server takes as many as its small model needs."
+    return (
+        "Epochs: OpenAI's notebook rule, as the service does not publish how it chooses for 'auto'."
+    )
 
 
 def _unpriced(offer: Offer) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from gpt4o_tune._display import html_table, plural, shorten, table
 from gpt4o_tune.data._store import BOM
-from gpt4o_tune.data.checks import RULES, RowRules
+from gpt4o_tune.data.checks import USUAL_RULES, RowRules
 from gpt4o_tune.data.checks.privacy import concealed
 from gpt4o_tune.data.checks.repairs import REPAIRS, value_at
 from gpt4o_tune.data.decode import decode
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Fixed"]
 
+_RULES = tuple(rule for rule in USUAL_RULES if rule.subject not in ("size", "text"))
+"""Those on the form of a row; what it says, and how long it is, nobody can repair for its owner."""
 _ROUNDS = 8
 """A repair can bring the next fault to light, such as a weight under a role that had to be renamed."""
 _SHOWN_CHARS = 60
@@ -128,7 +130,7 @@ class Fixer:
             duplicates: Whether to leave out rows that say the same as an earlier one.
             drop: Whether to leave out rows that still have errors.
         """
-        self._rules = RowRules(scope, RULES)
+        self._rules = RowRules(scope, _RULES)
         self._duplicates = duplicates
         self._drop = drop
         self._seen: dict[bytes, int] = {}
@@ -222,7 +224,7 @@ class Fixer:
                 return raw
             new = _encode(row, like=raw) if repeated and isinstance(row, dict) else None
             if new is not None:
-                for key in concealed(repeated, raw, row):
+                for key in concealed(repeated, raw, None):
                     self._note(line, key, "duplicate-key", "kept one of the two, which were equal")
                 return new
         return raw

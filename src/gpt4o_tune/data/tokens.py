@@ -8,11 +8,12 @@ are estimates and `TokenReport.basis` says so.
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import html_text, paragraph, plural
 from gpt4o_tune.data._counting import RowCounter, RowTokens, text_counter
+from gpt4o_tune.data._token_counts import CountColumns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,46 +65,55 @@ class TokenReport:
     encoding: str
     training_context: int | None
     """Tokens per example that the model can train on; None where no source gives it."""
-    per_row: tuple[int, ...]
-    trained_per_row: tuple[int, ...]
-    """Of these, tokens in what the model learns to write: assistant messages unless `weight` is 0."""
-    guessed_images_per_row: tuple[int, ...]
-    """Images of unknown size, counted as 1024 x 1024."""
+    counts: CountColumns = field(hash=False, repr=False)
+    """The counts in three arrays of four bytes a row, which a million rows can afford."""
     basis: str
     """How the counts came about, and what in them is an estimate."""
 
     @classmethod
-    def of(cls, counts: Iterable[RowTokens], *, model: Model) -> TokenReport:
+    def of(cls, counts: CountColumns | Iterable[RowTokens], *, model: Model) -> TokenReport:
         """Put the counts of rows together; they must have been made for the same model."""
-        counts = tuple(counts)
-        guessed = sum(count.guessed_images for count in counts)
+        columns = counts if isinstance(counts, CountColumns) else CountColumns.of(counts)
         return cls(
             model=model.name,
             encoding=model.encoding,
             training_context=model.training_context,
-            per_row=tuple(count.total for count in counts),
-            trained_per_row=tuple(count.trained for count in counts),
-            guessed_images_per_row=tuple(count.guessed_images for count in counts),
-            basis=_basis(model, guessed=guessed),
+            counts=columns,
+            basis=_basis(model, guessed=sum(columns.guessed_images)),
         )
 
     def __len__(self) -> int:
-        return len(self.per_row)
+        return len(self.counts.totals)
+
+    @property
+    def per_row(self) -> tuple[int, ...]:
+        """Tokens of each row."""
+        return tuple(self.counts.totals)
+
+    @property
+    def trained_per_row(self) -> tuple[int, ...]:
+        """Of these, tokens in what the model learns to write: assistant messages unless `weight` is 0."""
+        return tuple(self.counts.trained)
+
+    @property
+    def guessed_images_per_row(self) -> tuple[int, ...]:
+        """Images of unknown size in each row, counted as 1024 x 1024."""
+        return tuple(self.counts.guessed_images)
 
     @property
     def total(self) -> int:
         """Tokens of all rows, once through."""
-        return sum(self.per_row)
+        return sum(self.counts.totals)
 
     @property
     def trained(self) -> int:
         """Tokens of all rows that the model learns to write."""
-        return sum(self.trained_per_row)
+        return sum(self.counts.trained)
 
     @property
     def longest(self) -> int:
         """Tokens of the longest row; 0 without rows."""
-        return max(self.per_row, default=0)
+        return max(self.counts.totals, default=0)
 
     @property
     def over_limit(self) -> tuple[int, ...]:
@@ -111,7 +121,7 @@ class TokenReport:
         limit = self.training_context
         if limit is None:
             return ()
-        return tuple(row for row, tokens in enumerate(self.per_row) if tokens > limit)
+        return tuple(row for row, tokens in enumerate(self.counts.totals) if tokens > limit)
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as plain values, ready for `json.dumps`."""
@@ -130,13 +140,13 @@ class TokenReport:
         }
 
     def __str__(self) -> str:
-        if not self.per_row:
+        if not len(self):
             return f"no rows, 0 tokens ({self.encoding})"
         share = self.trained / self.total if self.total else 0.0
-        median = statistics.median_high(self.per_row)
+        median = statistics.median_high(self.counts.totals)
         lines = [
             f"{plural(self.total, 'token')} in {plural(len(self), 'row')}  ({self.encoding}, {self.model})",
-            f"  per row  {min(self.per_row):,} min, {median:,} median, {self.longest:,} max",
+            f"  per row  {min(self.counts.totals):,} min, {median:,} median, {self.longest:,} max",
             f"  trained  {self.trained:,} ({share:.1%})",
         ]
         if self.over_limit:
@@ -145,7 +155,7 @@ class TokenReport:
 
     def _too_long(self) -> str:
         over = self.over_limit
-        listed = ", ".join(f"{row:,} ({self.per_row[row]:,})" for row in over[:_SHOWN_ROWS])
+        listed = ", ".join(f"{row:,} ({self.counts.totals[row]:,})" for row in over[:_SHOWN_ROWS])
         more = f" and {len(over) - _SHOWN_ROWS:,} more" if len(over) > _SHOWN_ROWS else ""
         return (
             f"{plural(len(over), 'row')} above {self.training_context:,} tokens, cut at the end: "

@@ -2,113 +2,120 @@
 
 from __future__ import annotations
 
+import bisect
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
-from itertools import groupby
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import plural
+from gpt4o_tune.data._keys import HALF, row_key, value_key
 from gpt4o_tune.data.checks.images import count_images
 from gpt4o_tune.data.checks.rule import Finding
 from gpt4o_tune.data.formats import METHOD_OF_FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from gpt4o_tune.data.checks.rule import Conversation, Scope, Turn
+    from gpt4o_tune.catalog import Model
+    from gpt4o_tune.data.checks.rule import Conversation, Scope
     from gpt4o_tune.data.decode import Json, JsonObject
 
-_NO_PROMPT = 0
+SOUND = 1
+"""Mark of a row without errors; rules over all rows look at these."""
+ASKED = 2
+"""Mark of a row in which a user speaks."""
+SHOWS_IMAGES = 4
+UNTRAINED = 8
+"""Mark of a row none of whose answers is trained on."""
+CRLF = 16
+COUNTABLE = 32
+"""Mark of a row of sound shape, whatever else is wrong with it."""
+
+_MESSAGES = {"messages", "input", "preferred_output", "non_preferred_output"}
 
 
-@dataclass(slots=True)
+@dataclass
 class Corpus:
-    """What is remembered of the rows: three hashes and a line number each, 32 bytes a row.
+    """What is remembered of the rows: two keys and a few marks each, 17 bytes a row."""
 
-    Hashes are Python's own of 64 bits; among a million rows, two different ones collide with a chance of
-    3e-8.
-    """
+    lines: Sequence[int]
+    marks: bytearray = field(default_factory=bytearray)
+    """Per row; the two below run along with it."""
+    prompts: array[int] = field(default_factory=lambda: array("Q"))
+    """Key of everything before the last answer, tools included."""
+    answers: array[int] = field(default_factory=lambda: array("Q"))
 
-    rows: int = 0
-    """All rows, sound or not."""
-    rows_with_images: int = 0
-    rows_without_training: int = 0
-    crlf_lines: int = 0
-    first_crlf_line: int = 0
-    lines: array[int] = field(default_factory=lambda: array("q"))
-    """Line of each sound row; the three below run along with it."""
-    examples: array[int] = field(default_factory=lambda: array("q"))
-    prompts: array[int] = field(default_factory=lambda: array("q"))
-    """Everything before the last answer; `_NO_PROMPT` where no user speaks there."""
-    answers: array[int] = field(default_factory=lambda: array("q"))
-
-    def note_line(self, line: int, raw: bytes) -> None:
-        """Count a row, and its line end where it is that of Windows."""
-        self.rows += 1
-        if raw.endswith(b"\r\n"):
-            self.crlf_lines += 1
-            self.first_crlf_line = self.first_crlf_line or line
-
-    def note_row(self, line: int, row: JsonObject, conversations: Sequence[Conversation]) -> None:
-        """Remember a sound row by its hashes."""
-        turns = conversations[0].turns
-        rest = {key: value for key, value in row.items() if key != "messages"}
-        if len(conversations) > 1:
-            prompt, answer = _digest(rest.pop("input")), _digest(rest)
-        else:
-            last = _last_answer(turns)
-            prompt = hash((_digest(rest), *(_digest(turn.body) for turn in turns[:last])))
-            answer = hash(tuple(_digest(turn.body) for turn in turns[last:]))
-        self.lines.append(line)
-        self.examples.append(hash((prompt, answer)))
-        self.prompts.append(prompt if any(turn.role == "user" for turn in turns) else _NO_PROMPT)
+    def note(self, marks: int, prompt: int = 0, answer: int = 0) -> None:
+        """Remember one more row."""
+        self.marks.append(marks)
+        self.prompts.append(prompt)
         self.answers.append(answer)
-        self.rows_with_images += any(count_images(turn) for turn in turns)
-        self.rows_without_training += all(
-            turn.body.get("weight") == 0 for turn in turns if turn.role == "assistant"
-        )
+
+    def count(self, marks: int) -> int:
+        """Count the rows that have all of some marks."""
+        return sum(count for mark, count in Counter(self.marks).items() if mark & marks == marks)
+
+    @cached_property
+    def repeated(self) -> Sequence[Sequence[int]]:
+        """Sound rows with the same prompt, where there are several; each series ascending."""
+        several = {key for key, after in pairwise(sorted(self.prompts)) if key == after}
+        groups: dict[int, list[int]] = {}
+        for row, key in enumerate(self.prompts):
+            if key in several and self.marks[row] & SOUND:
+                groups.setdefault(key, []).append(row)
+        return [rows for rows in groups.values() if len(rows) > 1]
 
 
-def _last_answer(turns: Sequence[Turn]) -> int:
-    """Return the place of the last assistant message, or the end where there is none."""
-    places = range(len(turns) - 1, -1, -1)
-    return next((place for place in places if turns[place].role == "assistant"), len(turns))
+def marks_of(conversations: Sequence[Conversation]) -> int:
+    """Return what a row's messages tell, as marks."""
+    turns = conversations[0].turns
+    marks = SOUND
+    if any(turn.role == "user" for turn in turns):
+        marks |= ASKED
+    if any(count_images(turn) for turn in turns):
+        marks |= SHOWS_IMAGES
+    if all(turn.body.get("weight") == 0 for turn in turns if turn.role == "assistant"):
+        marks |= UNTRAINED
+    return marks
 
 
-def _digest(value: Json) -> int:
-    """Hash a value so that equal ones have equal hashes in this process, whatever their keys' order."""
-    if isinstance(value, dict):
-        return hash(frozenset([(key, _digest(item)) for key, item in value.items()]))
-    if isinstance(value, list):
-        return hash(tuple(map(_digest, value)))
-    return hash(value)
+def corpus_keys(row: JsonObject, key: bytes | None = None) -> tuple[int, int]:
+    """Return the keys of a row's prompt and answer as numbers; tools and other fields count too.
 
-
-def _groups(keys: array[int]) -> Iterator[list[int]]:
-    """Yield the positions of each key that stands more than once, ascending."""
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    for key, positions in groupby(order, key=keys.__getitem__):
-        group = list(positions)
-        if len(group) > 1 and key != _NO_PROMPT:
-            yield group
+    Args:
+        row: The row.
+        key: That of its messages, where it is known.
+    """
+    key = key or row_key(row)
+    prompt, answer = int.from_bytes(key[:HALF]), int.from_bytes(key[HALF:])
+    rest = {name: value for name, value in row.items() if name not in _MESSAGES}
+    source = row.get("input")
+    if isinstance(source, dict):
+        rest["input"] = {name: value for name, value in source.items() if name != "messages"}
+    return prompt ^ value_key(rest) if rest else prompt, answer
 
 
 def crlf(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """Line ends of Windows."""
-    if corpus.crlf_lines:
+    if ends := corpus.count(CRLF):
+        first = next(row for row, marks in enumerate(corpus.marks) if marks & CRLF)
         yield Finding(
-            f"{corpus.crlf_lines:,} of {corpus.rows:,} lines end as on Windows (CR LF).",
+            f"{ends:,} of {len(corpus.marks):,} lines end as on Windows (CR LF).",
             r"Write the file with newline='\n'; JSON Lines asks for LF, most readers take both.",
-            line=corpus.first_crlf_line,
+            line=corpus.lines[first],
         )
 
 
 def too_few_examples(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """Fewer examples than a job needs."""
-    missing = scope.limits.min_examples - corpus.rows
-    if corpus.rows and missing > 0:
+    rows = len(corpus.marks)
+    missing = scope.limits.min_examples - rows
+    if rows and missing > 0:
         yield Finding(
-            f"{plural(corpus.rows, 'example')}: {missing} short of the {scope.limits.min_examples} "
+            f"{plural(rows, 'example')}: {missing} short of the {scope.limits.min_examples} "
             f"that {scope.service} wants.",
             f"Add at least {missing} more; 50 to 100 good ones are a sound start.",
         )
@@ -127,17 +134,18 @@ def method_mismatch(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
 def too_many_image_examples(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """More examples with images than a file may have."""
     limit = scope.limits.max_image_examples
-    if corpus.rows_with_images > limit:
+    shown = corpus.count(SOUND | SHOWS_IMAGES)
+    if shown > limit:
         yield Finding(
-            f"{corpus.rows_with_images:,} rows have images; {scope.service} takes {limit:,} a file.",
+            f"{shown:,} rows have images; {scope.service} takes {limit:,} a file.",
             "Select fewer rows with images.",
         )
 
 
 def nothing_to_train(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """A dataset none of whose answers is trained on."""
-    sound = len(corpus.lines)
-    if sound and corpus.rows_without_training == sound:
+    sound = corpus.count(SOUND)
+    if sound and corpus.count(SOUND | UNTRAINED) == sound:
         yield Finding(
             "Every answer in every row has weight 0, so there is nothing to train.",
             "Remove the weights, or set those of the answers to learn to 1.",
@@ -146,33 +154,54 @@ def nothing_to_train(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
 
 def duplicate_row(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """A row that stands in the data before: the same tools and messages."""
-    for first, *others in _groups(corpus.examples):
-        for position in others:
-            yield Finding(
-                f"The row repeats line {corpus.lines[first]:,}.",
-                "Call deduplicate(), unless the example is meant to count twice.",
-                line=corpus.lines[position],
-            )
+    for rows in corpus.repeated:
+        first: dict[int, int] = {}
+        for row in rows:
+            earlier = first.setdefault(corpus.answers[row], row)
+            if earlier != row:
+                yield Finding(
+                    f"The row repeats line {corpus.lines[earlier]:,}.",
+                    "Call deduplicate(), unless the example is meant to count twice.",
+                    line=corpus.lines[row],
+                )
 
 
 def conflicting_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """A prompt that another row answers otherwise."""
-    for first, *others in _groups(corpus.prompts):
-        for position in others:
-            if corpus.answers[position] != corpus.answers[first]:
+    for first, *others in corpus.repeated:
+        for row in others:
+            if corpus.answers[row] != corpus.answers[first] and corpus.marks[row] & ASKED:
                 yield Finding(
                     f"Line {corpus.lines[first]:,} answers the same prompt differently.",
                     "Keep the better answer, unless variety is what the model is to learn.",
-                    line=corpus.lines[position],
+                    line=corpus.lines[row],
                 )
+
+
+def contradicting_preference(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+    """A pair that another row has the other way round."""
+    for rows in corpus.repeated:
+        first: dict[int, int] = {}
+        for row in rows:
+            answer = corpus.answers[row]
+            if (opposite := first.get(-answer % 2**64)) is not None:
+                yield Finding(
+                    f"Line {corpus.lines[opposite]:,} prefers the other one of the same two outputs.",
+                    "Keep the judgement that you trust.",
+                    line=corpus.lines[row],
+                )
+            first.setdefault(answer, row)
 
 
 def identical_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """Many different prompts with one and the same answer."""
-    answers = len(corpus.answers)
-    if answers >= scope.limits.min_examples and len(set(corpus.answers)) == 1:
+    answers = {
+        answer for answer, marks in zip(corpus.answers, corpus.marks, strict=True) if marks & SOUND
+    }
+    sound = corpus.count(SOUND)
+    if sound >= scope.limits.min_examples and len(answers) == 1:
         yield Finding(
-            f"All {answers:,} rows have the same answer; the model learns to say it always.",
+            f"All {sound:,} rows have the same answer; the model learns to say it always.",
             "Check how the answers were filled in; add rows with other answers.",
         )
 
@@ -190,11 +219,45 @@ def too_long(row: JsonObject, size: int, scope: Scope) -> Iterable[Finding]:
 
     tokens = count_row(row, model=scope.model)
     if tokens > limit:
+        path, what = _cut_off(row, scope.model, limit)
         yield Finding(
             f"The row has {tokens:,} tokens; {scope.model.name!r} trains on the first {limit:,}, so "
-            f"{tokens - limit:,} at the end would be cut off, the answer first.",
+            f"{tokens - limit:,} at the end would be cut off{what}.",
             "Shorten the row, split it, or leave it out.",
+            path,
         )
+
+
+def _cut_off(row: JsonObject, model: Model, limit: int) -> tuple[str, str]:
+    """Return the path of the first message that would lose something, and say what is lost."""
+    from gpt4o_tune.data.tokens import count_row
+
+    messages = row.get("messages")
+    if not isinstance(messages, list):
+        return "", ""
+
+    def counted(first: int) -> int:
+        return count_row({**row, "messages": messages[:first]}, model=model)
+
+    # Tokens only grow with the messages, so the first that does not fit is found by halving.
+    place = bisect.bisect_right(range(len(messages)), limit, key=lambda last: counted(last + 1))
+    if counted(0) >= limit:
+        return "", ": the tools alone fill the context"
+    before, through = counted(place), counted(place + 1)
+    role = message.get("role") if isinstance(message := messages[place], dict) else None
+    lost = f": {through - limit:,} of the {through - before:,} of the {role} message"
+    later = messages[place + 1 :]
+    if later:
+        lost += f" and the {'message' if len(later) == 1 else f'{len(later):,} messages'} after it"
+    if role != "assistant" and _answers(later) and not _answers(messages[:place]):
+        lost += ", so no answer is left to learn"
+    return f"messages[{place}]", lost
+
+
+def _answers(messages: Sequence[Json]) -> bool:
+    """Tell whether any message is the assistant's."""
+    roles = (message.get("role") for message in messages if isinstance(message, dict))
+    return "assistant" in roles
 
 
 def _may_have_images(row: JsonObject) -> bool:

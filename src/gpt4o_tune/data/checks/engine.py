@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.catalog import load
-from gpt4o_tune.data.checks.corpus import Corpus
+from gpt4o_tune.data.checks.corpus import CRLF, Corpus, corpus_keys, marks_of
 from gpt4o_tune.data.checks.privacy import conceal
 from gpt4o_tune.data.checks.rule import Conversation, Scope, Stray, Turn
 from gpt4o_tune.data.checks.structure import ROLES, message_lists
-from gpt4o_tune.data.checks.table import RULES
+from gpt4o_tune.data.checks.table import RULES, USUAL_RULES
 from gpt4o_tune.data.checks.tools import declared_tools
 from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.grader import item_fields
 from gpt4o_tune.data.privacy.prefilter import secrets_suspected
 from gpt4o_tune.data.report import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gpt4o_tune.catalog import Method, ProviderKind
     from gpt4o_tune.data.checks.rule import Finding, Rule, Source, Subject
@@ -30,12 +31,16 @@ def scope_for(
     provider: ProviderKind,
     method: Method,
     format: Format,  # noqa: A002  # as in Dataset
+    grader: Mapping[str, object] | None = None,
 ) -> Scope:
     """Look up what the rules depend on.
 
     Raises:
         ProviderError: The catalog does not know the model; a compatible service may serve any.
+        ValueError: A grader came with another method than reinforcement.
     """
+    if grader is not None and method != "reinforcement":
+        raise ValueError(f"a grader belongs to method 'reinforcement', not to {method!r}")
     catalog = load()
     known = catalog.find(model) if provider == "compatible" else catalog.get(model)
     service = catalog.service(provider)
@@ -47,6 +52,8 @@ def scope_for(
         limits=service.limits,
         model=known,
         offer=known.offer(provider) if known else None,
+        grader=grader,
+        item_fields=item_fields(grader) if grader else (),
     )
 
 
@@ -55,9 +62,9 @@ def check(
     *,
     source: Source,
     scope: Scope,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] = USUAL_RULES,
 ) -> list[Problem]:
-    """Apply every rule to every row and return the problems, sorted by line.
+    """Apply every rule to every row, one after the other, and return the problems, sorted by line.
 
     Args:
         lines: Line number and bytes of each row, in order; read once, one row in memory at a time.
@@ -65,30 +72,63 @@ def check(
         scope: What the data is checked for.
         rules: Those to apply.
     """
+    before = source_problems(source, scope, rules)
+    if before.are_final:
+        return before.problems
+    problems = before.problems
+    row_rules = RowRules(scope, rules)
+    numbers: list[int] = []
+    corpus = Corpus(numbers)
+    for line, raw in lines:
+        numbers.append(line)
+        examined = row_rules.examine(line, raw)
+        problems += examined.problems
+        corpus.note(examined.marks(raw), *examined.corpus_keys())
+    return in_order(problems + corpus_problems(corpus, scope, rules))
+
+
+class SourceProblems(NamedTuple):
+    """What is wrong with the file as a whole."""
+
+    problems: list[Problem]
+    are_final: bool
+    """Whether looking at the rows makes no sense."""
+
+
+def source_problems(source: Source, scope: Scope, rules: Sequence[Rule]) -> SourceProblems:
+    """Apply the rules that look at the file before any row is read."""
     problems: list[Problem] = []
     for rule in _about("source", rules, scope):
         problems += _findings(rule, scope, source)
         if problems and rule.is_final:
-            return problems
-    row_rules = RowRules(scope, rules)
-    size_rules = _about("size", rules, scope)
-    text_rules = _about("text", rules, scope)
-    corpus = Corpus()
-    for line, raw in lines:
-        corpus.note_line(line, raw)
-        examined = row_rules.examine(line, raw)
-        problems += examined.problems
-        for rule in text_rules:
-            problems += _findings(rule, scope, raw, examined.row, line=line)
-        if examined.row is None:
-            continue
-        for rule in size_rules:
-            problems += _findings(rule, scope, examined.row, len(raw), line=line)
-        if examined.is_sound:
-            corpus.note_row(line, examined.row, examined.conversations)
+            return SourceProblems(problems, are_final=True)
+    if scope.grader is not None:
+        problems += examine("grader", scope.grader, scope, rules=rules)
+    return SourceProblems(problems, are_final=False)
+
+
+def corpus_problems(corpus: Corpus, scope: Scope, rules: Sequence[Rule]) -> list[Problem]:
+    """Apply the rules that look at all rows together."""
+    problems: list[Problem] = []
     for rule in _about("corpus", rules, scope):
         problems += _findings(rule, scope, corpus)
+    return problems
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort problems by line; those of one line stay as the rules stand in the table."""
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def examine(
+    kind: Subject, subject: object, scope: Scope, *, line: int = 0, rules: Sequence[Rule] = RULES
+) -> list[Problem]:
+    """Apply the rules on one kind of subject to one subject, as for what no pass over rows sees."""
+    return [
+        problem
+        for rule in _about(kind, rules, scope)
+        for problem in _findings(rule, scope, subject, line=line)
+    ]
 
 
 class Examined(NamedTuple):
@@ -102,7 +142,18 @@ class Examined(NamedTuple):
     @property
     def is_sound(self) -> bool:
         """Whether no problem is an error."""
-        return not any(problem.severity == "error" for problem in self.problems)
+        return self.row is not None and not any(
+            problem.severity == "error" for problem in self.problems
+        )
+
+    def marks(self, raw: bytes) -> int:
+        """Return what rules over all rows must know of this one."""
+        ends = CRLF if raw.endswith(b"\r\n") else 0
+        return ends | (marks_of(self.conversations) if self.is_sound else 0)
+
+    def corpus_keys(self) -> tuple[int, int]:
+        """Return the keys of prompt and answer of a sound row; 0 of any other."""
+        return corpus_keys(self.row) if self.row is not None and self.is_sound else (0, 0)
 
 
 class RowRules:
@@ -119,13 +170,18 @@ class RowRules:
         self._on_calls = _about("calls", rules, scope)
         self._on_conversation = _about("conversation", rules, scope)
         self._on_exchange = _about("exchange", rules, scope)
+        self._on_size = _about("size", rules, scope)
+        self._on_text = _about("text", rules, scope)
 
     def examine(self, line: int, raw: bytes) -> Examined:
         """Read a row and apply the rules to it, to its messages and to their order; no secret is told."""
         examined = self._examine(line, raw)
-        if examined.problems and secrets_suspected(raw):
-            return examined._replace(problems=conceal(examined.problems, raw, examined.row))
-        return examined
+        problems = examined.problems
+        if problems and secrets_suspected(raw):
+            problems = conceal(problems, raw, examined.row)
+        for rule in self._on_text:
+            problems += _findings(rule, self._scope, raw, examined.row, line=line)
+        return examined._replace(problems=problems)
 
     def _examine(self, line: int, raw: bytes) -> Examined:
         problems: list[Problem] = []
@@ -149,6 +205,8 @@ class RowRules:
                 conversations.append(Conversation(path, turns, tools or {}, complete))
         for conversation in conversations:
             self._examine_turns(conversation, line, problems)
+        for rule in self._on_size:
+            problems += _findings(rule, self._scope, row, len(raw), line=line)
         return Examined(row, conversations, problems)
 
     def _turns(
@@ -177,7 +235,7 @@ class RowRules:
             ):
                 self._apply(self._on_calls, turn, line, problems)
                 is_exchange = True
-            elif turn.role == "tool":
+            elif turn.role in ("tool", "function"):
                 is_exchange = True
         self._apply(self._on_conversation, conversation, line, problems)
         if is_exchange:

@@ -76,7 +76,7 @@ def _build(definition: Definition) -> tiktoken.Encoding:
 
     return tiktoken.Encoding(
         definition.name,
-        pat_str=definition.pattern,
+        pat_str=definition.grouped_pattern,
         mergeable_ranks=ranks(definition.name),
         special_tokens=dict(definition.special_tokens),
     )

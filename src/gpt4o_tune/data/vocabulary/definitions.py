@@ -41,6 +41,12 @@ class Definition:
     """Digest of the packed vocabulary before compression."""
     pattern: str
     """Regular expression that cuts a text into the pieces that are encoded one by one."""
+    grouped_pattern: str
+    """The same expression, its alternatives without look-around put into one group.
+
+    tiktoken's engine tries the alternatives of an expression with look-ahead one after the other, and those
+    of a group without any all at once: the same pieces, about a fifth faster.
+    """
     special_tokens: Mapping[str, int]
 
 
@@ -66,27 +72,33 @@ PUBLISHED: Final[Mapping[str, PublishedFile]] = MappingProxyType(
 )
 """Where each vocabulary file comes from and how to recognise it, by encoding."""
 
+_O200K_PLAIN = "|".join(
+    [
+        r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
+        r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
+        r"""\p{N}{1,3}""",
+        r""" ?[^\s\p{L}\p{N}]+[\r\n/]*""",
+        r"""\s*[\r\n]+""",
+    ]
+)
+_O200K_BLANKS = r"\s+(?!\S)|\s+"
+
 _O200K = Definition(
     name="o200k_base",
     packed_sha256="ba55b38e477b631966c2496061ecd7d10108501c7c47358222d9dc27c22f9422",
-    pattern="|".join(
-        [
-            r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
-            r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
-            r"""\p{N}{1,3}""",
-            r""" ?[^\s\p{L}\p{N}]+[\r\n/]*""",
-            r"""\s*[\r\n]+""",
-            r"""\s+(?!\S)""",
-            r"""\s+""",
-        ]
-    ),
+    pattern=f"{_O200K_PLAIN}|{_O200K_BLANKS}",
+    grouped_pattern=f"(?:{_O200K_PLAIN})|{_O200K_BLANKS}",
     special_tokens=MappingProxyType({"<|endoftext|>": 199999, "<|endofprompt|>": 200018}),
 )
+
+# Possessive quantifiers are look-around to the engine, and these are in nearly every alternative.
+_CL100K_PATTERN = r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"""
 
 _CL100K = Definition(
     name="cl100k_base",
     packed_sha256="79045c4dbf49c4e3b90893afbcbfd80cf94cf2b99256bd84b19ffcace49d9bd2",
-    pattern=r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s""",
+    pattern=_CL100K_PATTERN,
+    grouped_pattern=_CL100K_PATTERN,
     special_tokens=MappingProxyType(
         {
             "<|endoftext|>": 100257,
