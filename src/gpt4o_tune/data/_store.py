@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BOM = b"\xef\xbb\xbf"
 
 _HEAD_BYTES = 4096
+_IN_MEMORY_BYTES = 16 << 20
 _RESIDENT_BYTES = 16 << 20
 """Bytes read before mapped pages are given back; they stay in the system's cache, not in the process."""
 
@@ -177,6 +178,29 @@ class RowStore:
         else:
             weakref.finalize(store, os.close, descriptor)
         return store
+
+    @classmethod
+    def from_lines(cls, lines: Iterable[bytes]) -> Self:
+        """Keep rows that were made here: in memory, from 16 MiB on in a file without a name.
+
+        The system removes that file with the last dataset over it.
+
+        Args:
+            lines: Rows that end their lines.
+
+        Raises:
+            OSError: There is no room for the file; `TMPDIR` names another folder for it.
+        """
+        import tempfile
+
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            file.writelines(lines)
+            size = file.tell()
+            if size <= _IN_MEMORY_BYTES:
+                file.seek(0)
+                return cls(file.read())
+            file.flush()
+            return cls(_map(file.fileno()))
 
     @property
     def path(self) -> Path | None:

@@ -110,7 +110,7 @@ class Dataset(Selection):
             DatasetError: A record cannot be written as JSON without loss; the message has its number.
             ValueError: There is no such format.
         """
-        store = RowStore(encode_records(rows))
+        store = RowStore.from_lines(encode_records(rows))
         return cls(store, range(len(store)), format=format)
 
     @classmethod
@@ -131,7 +131,7 @@ class Dataset(Selection):
         lines = calls.lines if isinstance(calls, CallRecorder) else ()
         if path is not None:
             lines = whole_lines(path)
-        store = RowStore(b"".join(lines))
+        store = RowStore.from_lines(lines)
         return cls(store, range(len(store)), format="chat")
 
     @classmethod
