@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from gpt4o_tune._display import plural
 from gpt4o_tune.catalog import DEFAULT_MODEL
 from gpt4o_tune.data._decisions import read_decisions, row_ids
-from gpt4o_tune.data._records import encode_records
+from gpt4o_tune.data._records import encode_record
 from gpt4o_tune.data.checks import USUAL_RULES, RowRules, scope_for
 from gpt4o_tune.data.formats import METHOD_OF_FORMAT
 from gpt4o_tune.data.report import broken
@@ -218,7 +218,7 @@ def _written(data: Dataset, edited: Mapping[int, JsonObject]) -> dict[int, bytes
         wanted = value if before.row is None else _in_form_of(before.row, value)
         if wanted == before.row:
             continue
-        content = encode_records([wanted])
+        content = encode_record(wanted)
         problems += [
             problem
             for problem in rules.examine(lines[row], content).problems

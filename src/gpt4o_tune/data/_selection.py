@@ -173,7 +173,7 @@ class Selection(Sequence["Row"]):
         ended = (
             written.get(row) or (raw if raw.endswith(b"\n") else raw + b"\n") for row, raw in pieces
         )
-        store = RowStore(b"".join(ended))
+        store = RowStore.from_lines(ended)
         return type(self)(store, range(len(store)), format=self.format)
 
     def _pieces(self) -> Iterator[bytes]:

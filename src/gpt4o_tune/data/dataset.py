@@ -112,7 +112,7 @@ class Dataset(Selection):
             DatasetError: A record cannot be written as JSON without loss; the message has its number.
             ValueError: There is no such format.
         """
-        store = RowStore(encode_records(rows))
+        store = RowStore.from_lines(encode_records(rows))
         return cls(store, range(len(store)), format=format)
 
     @classmethod
@@ -133,7 +133,7 @@ class Dataset(Selection):
         lines = calls.lines if isinstance(calls, CallRecorder) else ()
         if path is not None:
             lines = whole_lines(path)
-        store = RowStore(b"".join(lines))
+        store = RowStore.from_lines(lines)
         return cls(store, range(len(store)), format="chat")
 
     @classmethod
@@ -470,7 +470,7 @@ class Dataset(Selection):
 
         redactor = Redactor(kinds, replacement, self._store.iterate(self._numbers))
         lines = self._store.numbered(self._numbers)
-        store = RowStore.from_lines(redactor.redact(line, raw) for line, raw in lines)
+        store = RowStore.from_lines(_ended(redactor.redact(line, raw) for line, raw in lines))
         dataset = Dataset(store, range(len(store)), format=self._format)
         return Redacted(dataset=dataset, changes=tuple(redactor.changes))
 
@@ -490,7 +490,8 @@ class Dataset(Selection):
 
         fixer = Fixer(scope_of(self.format), duplicates=duplicates, drop=drop)
         fixer.note_source(describe(self._store, self._numbers))
-        store = RowStore.from_lines(fixer.fix(self._store.numbered(self._numbers)))
+        rows = fixer.fix(self._store.numbered(self._numbers))
+        store = RowStore.from_lines(_ended(rows))
         dataset = Dataset(store, range(len(store)), format=self._format)
         return Fixed(dataset=dataset, changes=fixer.changes, left=tuple(fixer.left))
 
@@ -959,6 +960,14 @@ class Dataset(Selection):
         if isinstance(of, str):
             return field(self._records("read the rows"), of, lines=self.lines)
         return map(of, self)
+
+
+def _ended(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """End each row but the last by a line end, if it has none."""
+    before = b"\n"
+    for row in rows:
+        yield row if before.endswith(b"\n") else b"\n" + row
+        before = row
 
 
 def _kind(provider: ProviderLike) -> ProviderKind:
