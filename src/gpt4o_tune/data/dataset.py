@@ -230,6 +230,7 @@ class Dataset(Selection):
         seed: int = 0,
         by: Group | None = None,
         stratify: Group | None = None,
+        near: bool = True,
     ) -> Split[Dataset]:
         """Divide the rows into training, validation and, where asked for, test.
 
@@ -243,18 +244,20 @@ class Dataset(Selection):
             seed: Another seed gives another draw.
             by: What must stay together, such as all rows of a customer.
             stratify: Classes whose shares should be the same in all parts.
+            near: Whether rows that are alike in any way stay together; else only rows with the same
+                messages, which is quicker, and `leakage` looks for those alone.
 
         Raises:
             DatasetError: There are no rows, one cannot be read, or one lacks the field named.
             ValueError: A share is negative, or the shares leave nothing to train on.
         """
         from gpt4o_tune.data._dividing import divide
-        from gpt4o_tune.data.similarity import straddling
+        from gpt4o_tune.data.similarity import compare, leakage
         from gpt4o_tune.data.split import TEST, TRAIN, VALIDATION, Split
 
-        rows = self._records("split")
+        corpus = compare(self._records("split"), near=near)
         parts = divide(
-            rows,
+            corpus,
             validation=validation,
             test=test,
             seed=seed,
@@ -269,7 +272,7 @@ class Dataset(Selection):
             train=train,
             validation=held_out,
             test=tested if test else None,
-            leakage=straddling(rows, parts),
+            leakage=leakage(corpus, parts),
         )
 
     def _values(self, of: Group | None) -> Iterator[object] | None:
