@@ -41,8 +41,8 @@ class Common:
             stock_limit: The same for shingles of prompt and answer.
         """
         cuts = list(map(row_words, rows))
-        prompts = {(cut.images, cut.prompt): _shingles(cut.prompt, cut.images) for cut in cuts}
-        self._bare_template = _above(prompts.values(), template_limit)
+        bare = [_shingles(cut.prompt, cut.images) for cut in cuts]
+        self._bare_template = _above(bare, template_limit)
         compared = list(map(self.compared, cuts))
         prompts = {
             (cut.images, prompt): _shingles(prompt, cut.images)
@@ -160,4 +160,5 @@ def _above(
     for shingles in texts:
         counts.update(shingles)
         number += 1
-    return frozenset(shingle for shingle, count in counts.items() if count > limit(number))
+    most = limit(number)
+    return frozenset(shingle for shingle, count in counts.items() if count > most)

@@ -167,17 +167,25 @@ class SketchedCorpus:
             stock_limit=lambda texts: stock_limit(texts, share=scale),
         )
         self._judge = Judge(self._read, self._common)
-        counts = Counter[int]()
-        for marks in {sketches.keys[row]: sketches.marks_of(row) for row in rows}.values():
-            counts.update(marks)
-        limit = template_limit(len(rows))
-        self._template = {mark for mark, count in counts.items() if count > limit}
-        limit = max(3.0, len(rows) * _COMMON_SHARE)
-        self._frequent = {mark for mark, count in counts.items() if count > limit}
+        self._sample = rows
+
+    def _count_marks(self, rows: Iterable[int]) -> tuple[set[int], set[int]]:
+        """Return the marks of some rows that belong to a template, and those that are frequent at all."""
+        counts, number = Counter[int](), 0
+        for row in rows:
+            counts.update(self._sketches.marks_of(row))
+            number += 1
+        template = template_limit(number)
+        frequent = max(3.0, number * _COMMON_SHARE)
+        return (
+            {mark for mark, count in counts.items() if count > template},
+            {mark for mark, count in counts.items() if count > frequent},
+        )
 
     def _compare_instructions(self) -> None:
         """Sketch prompts of nothing but template again, together with their instructions."""
-        old, template = self._sketches, self._template
+        old = self._sketches
+        template, _ = self._count_marks(self._sample)
         known: dict[int, bool] = {}
         again: list[int] = []
         for row, key in enumerate(old.keys):
@@ -190,6 +198,8 @@ class SketchedCorpus:
             self._sketches = old.replace(
                 (row, sketch(self._read(row), with_instructions=True)) for row in again
             )
+        prompts = {self._sketches.keys[row]: row for row in self._sample}
+        self._template, self._frequent = self._count_marks(prompts.values())
 
     def _number_prompts(self) -> None:
         """Put rows in the order of their prompts, and rows of a prompt in the order of their messages."""

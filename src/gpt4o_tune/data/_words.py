@@ -29,7 +29,7 @@ DROPPED = (
 )
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s{DROPPED}]")
 # The same for text in ASCII, five times as fast.
-_ASCII_WORD = re.compile(r"""\w+|[^\w\s.,;:!?'"()\[\]{}`]""", re.ASCII)
+_ASCII_WORD = re.compile(r"""\w+|[^\w\s\x1c-\x1f.,;:!?'"()\[\]{}`]""", re.ASCII)
 
 # Escaping to ASCII lets half a surrogate pair through, which has no UTF-8 form.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
