@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.data._joining import CONTAINED_SHINGLES, jaccard
 from gpt4o_tune.data._words import SHINGLE_WORDS, row_words
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gpt4o_tune.data._words import RowWords
-
-Shingle: TypeAlias = "tuple[str | int, ...]"
 
 _KEPT = 512
 
@@ -41,18 +39,17 @@ class Common:
             stock_limit: The same for shingles of prompt and answer.
         """
         cuts = list(map(row_words, rows))
-        bare = [_shingles(cut.prompt, cut.images) for cut in cuts]
-        self._bare_template = _above(bare, template_limit)
-        compared = list(map(self.compared, cuts))
-        prompts = {
-            (cut.images, prompt): _shingles(prompt, cut.images)
-            for cut, prompt in zip(cuts, compared, strict=True)
-        }
+        self._bare_template = _above(
+            [_shingles(cut.prompt, cut.images) for cut in cuts], template_limit
+        )
+        prompts: dict[tuple[int, tuple[str, ...]], frozenset[int]] = {}
+        wholes: dict[tuple[int, tuple[str, ...], tuple[str, ...]], frozenset[int]] = {}
+        for cut in cuts:
+            words, shingles = self.compared(cut)
+            prompts[cut.images, words] = shingles
+            whole = _shingles(cut.prompt + cut.answer, cut.images)
+            wholes[cut.images, words, cut.answer] = whole
         self.template = _above(prompts.values(), template_limit)
-        wholes = {
-            (cut.images, prompt, cut.answer): _shingles(cut.prompt + cut.answer, cut.images)
-            for cut, prompt in zip(cuts, compared, strict=True)
-        }
         self.stock = _above(wholes.values(), stock_limit)
 
     def is_said_by_template_alone(self, row: Mapping[str, object]) -> bool:
@@ -60,11 +57,13 @@ class Common:
         cut = row_words(row, with_answer=False)
         return self._bare_template.issuperset(_shingles(cut.prompt, cut.images))
 
-    def compared(self, cut: RowWords) -> tuple[str, ...]:
-        """Return the words of a prompt, after those of the instructions where these count."""
-        if cut.instructions and self._bare_template.issuperset(_shingles(cut.prompt, cut.images)):
-            return cut.instructions + cut.prompt
-        return cut.prompt
+    def compared(self, cut: RowWords) -> tuple[tuple[str, ...], frozenset[int]]:
+        """Return words and shingles of a prompt, with the instructions before it where these count."""
+        shingles = _shingles(cut.prompt, cut.images)
+        if cut.instructions and self._bare_template.issuperset(shingles):
+            words = cut.instructions + cut.prompt
+            return words, _shingles(words, cut.images)
+        return cut.prompt, shingles
 
 
 class Prompt(NamedTuple):
@@ -73,7 +72,7 @@ class Prompt(NamedTuple):
     text: str
     """All words, each between blanks; empty where nothing is said or shown."""
     images: int
-    telling: frozenset[Shingle]
+    telling: frozenset[int]
     """The shingles that count."""
     is_long_enough: bool
     """Whether the prompt means something where it stands in another."""
@@ -128,8 +127,7 @@ class Judge:
 
     def _prompt(self, row: int) -> Prompt:
         cut = row_words(self._read(row), with_answer=False)
-        words = self._common.compared(cut)
-        shingles = _shingles(words, cut.images)
+        words, shingles = self._common.compared(cut)
         return Prompt(
             " ".join(["", *words, ""]),
             cut.images,
@@ -137,25 +135,26 @@ class Judge:
             len(words) - SHINGLE_WORDS + 1 >= CONTAINED_SHINGLES,
         )
 
-    def _read_whole(self, row: int) -> frozenset[Shingle]:
+    def _read_whole(self, row: int) -> frozenset[int]:
         cut = row_words(self._read(row))
         return _shingles(cut.prompt + cut.answer, cut.images) - self._common.stock
 
 
-def _shingles(words: Sequence[str], images: int) -> frozenset[Shingle]:
-    """Return the distinct shingles of a text; the images take part in each, as in `_words.shingles`."""
+def _shingles(words: Sequence[str], images: int) -> frozenset[int]:
+    """Return the distinct shingles of a text; the images take part in each, as in `_words.shingles`.
+
+    They are hashes that hold in this process alone.
+    """
     if len(words) < SHINGLE_WORDS:
-        return frozenset([(images, *words)] if words or images else ())
-    runs = zip(words, words[1:], words[2:], strict=False)
-    if images:
-        return frozenset((images, *run) for run in runs)
-    return frozenset(runs)
+        return frozenset([hash((images, *words))] if words or images else ())
+    runs = map(hash, zip(words, words[1:], words[2:], strict=False))
+    return frozenset(run ^ images for run in runs) if images else frozenset(runs)
 
 
 def _above(
-    texts: Iterable[frozenset[Shingle]], limit: Callable[[int], float]
-) -> frozenset[Shingle]:
-    counts = Counter[Shingle]()
+    texts: Iterable[frozenset[int]], limit: Callable[[int], float]
+) -> frozenset[int]:
+    counts = Counter[int]()
     number = 0
     for shingles in texts:
         counts.update(shingles)

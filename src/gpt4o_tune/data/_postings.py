@@ -46,7 +46,7 @@ class Postings:
         Where a mark has very many prompts, only those with similar further marks are paired.
         """
         for one in range(len(self._leading_ends)):
-            if sides[one]:
+            if sides[one] & OURS:
                 yield from self._pairs_of(one, sides)
         for posting in map(self._posting, range(len(self._marks))):
             if len(posting) > _SHORT:
@@ -91,14 +91,15 @@ class Postings:
                     weighed -= 1
                 else:
                     postings.append(self._posting(at))
-        if postings:
-            for two, count in Counter(chain.from_iterable(postings)).items():
-                if (
-                    two > one
-                    and sides[one] | sides[two] == OURS | THEIRS
-                    and (count >= _LEAST_SHARED * weighed)
-                ):
+        if not postings:
+            return
+        for two, count in Counter(chain.from_iterable(postings)).items():
+            if count >= _LEAST_SHARED * weighed and two != one and sides[two] & THEIRS:
+                is_found_from_two = sides[two] & OURS and sides[one] & THEIRS
+                if two > one:
                     yield one, two
+                elif not is_found_from_two:
+                    yield two, one
 
     def _neighbours(
         self, posting: Iterable[int], sides: Sequence[int]

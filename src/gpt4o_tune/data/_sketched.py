@@ -63,6 +63,7 @@ class SketchedCorpus:
         self._compare_instructions()
         self._number_prompts()
         self._postings: Postings | None = None
+        self._held: array[int] | None = None
         self._telling = lru_cache(_KEPT)(self._telling_marks)
 
     def __len__(self) -> int:
@@ -294,10 +295,11 @@ class SketchedCorpus:
 
     def _contained(self, sides: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Yield pairs of prompts on different sides of which one may stand in the other."""
-        for pairs in (self._parts(), self._around_marks()):
-            for needle, hay in pairs:
-                if needle != hay and sides[needle] | sides[hay] == OURS | THEIRS:
-                    yield needle, hay
+        if self._held is None:
+            self._held = array("I", chain.from_iterable(chain(self._parts(), self._around_marks())))
+        for needle, hay in zip(self._held[::2], self._held[1::2], strict=True):
+            if needle != hay and sides[needle] | sides[hay] == OURS | THEIRS:
+                yield needle, hay
 
     def _parts(self) -> Iterator[tuple[int, int]]:
         """Yield prompts beside those that hold them as messages, or up to one."""
@@ -325,9 +327,10 @@ class SketchedCorpus:
                     holders.setdefault(mark, []).append(prompt)
         for needle in range(count):
             marks = leading(needle)
-            if not marks or marks[0] not in holders:
+            if len(marks) < _LEAST_HELD or marks[0] not in holders:
                 continue
             for hay in holders[marks[0]][:_HAYS]:
-                own, its = self._comparable(needle, hay)
-                if _LEAST_HELD <= len(own) < len(its) and own <= its:
-                    yield needle, hay
+                if marks[1] in self._marks(hay):
+                    own, its = self._comparable(needle, hay)
+                    if _LEAST_HELD <= len(own) < len(its) and own <= its:
+                        yield needle, hay
