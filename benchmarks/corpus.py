@@ -41,8 +41,10 @@ ASKS = [
 ]
 SYSTEMS = [
     "You are a careful assistant for software engineers. Answer from the text that you are given, say so "
-    "when it does not hold the answer, and never make up names of functions, options or files. " * 3,
-    "You translate and explain technical documentation. Keep terms that have no good translation. " * 4,
+    "when it does not hold the answer, and never make up names of functions, options or files. "
+    * 3,
+    "You translate and explain technical documentation. Keep terms that have no good translation. "
+    * 4,
     "You are a support agent of a small software company. Be friendly, be brief, and ask back once if a "
     "question cannot be answered as it stands. " * 2,
     "Answer in the language of the question.",
@@ -61,7 +63,12 @@ def texts(root: Path) -> Iterator[str]:
                     catalog = gettext.GNUTranslations(file)
                 yield "\n\n".join(text for text in catalog._catalog.values() if len(text) > 40)  # type: ignore[attr-defined]  # no public way lists it
             elif suffix == ".gz":
-                yield re.sub(r"^\.[A-Za-z\\].{0,3} ?", "", gzip.decompress(path.read_bytes()).decode(), flags=re.M)
+                yield re.sub(
+                    r"^\.[A-Za-z\\].{0,3} ?",
+                    "",
+                    gzip.decompress(path.read_bytes()).decode(),
+                    flags=re.M,
+                )
             elif suffix in TEXT_SUFFIXES:
                 yield path.read_text("utf-8")
         except (OSError, ValueError, EOFError):
@@ -86,7 +93,10 @@ def _cut(files: Iterator[str]) -> Iterator[str]:
         for block in re.split(r"\n\s*\n", text):
             held = f"{held}\n\n{block}" if held else block
             if len(held) >= shortest:
-                yield from (held[at : at + longest] for at in range(0, min(len(held), 20 * longest), longest))
+                yield from (
+                    held[at : at + longest]
+                    for at in range(0, min(len(held), 20 * longest), longest)
+                )
                 held = ""
 
 

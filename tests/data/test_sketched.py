@@ -58,7 +58,9 @@ def prompts(count: int, *, words: tuple[int, int], seed: int = 0) -> list[str]:
 
 def jaccard(one: str, two: str) -> float:
     """Return the Jaccard index of word 3-grams."""
-    runs = [set(zip(words, words[1:], words[2:], strict=False)) for words in (one.split(), two.split())]
+    runs = [
+        set(zip(words, words[1:], words[2:], strict=False)) for words in (one.split(), two.split())
+    ]
     return len(runs[0] & runs[1]) / len(runs[0] | runs[1])
 
 
@@ -134,7 +136,9 @@ def test_clusters_equal_those_of_the_search_that_finds_everything() -> None:
     for number in range(0, 160, 8):
         said = rows[number]["messages"][0]["content"]
         rows += [chat(changed(said, draw, every=40), text(draw, 5)) for _ in range(2)]
-        rows.append({"messages": [*rows[number + 1]["messages"], *chat(text(draw, 30))["messages"]]})
+        rows.append(
+            {"messages": [*rows[number + 1]["messages"], *chat(text(draw, 30))["messages"]]}
+        )
     assert many(rows) == clusters(rows, near=True)
 
 
@@ -163,8 +167,14 @@ def test_spelling_does_not_hide_equal_prompts() -> None:
     """Case, width, spacing, symbols set apart and prose marks do not keep equal prompts apart."""
     said = prompts(40, words=(15, 15))
     rows = [chat(one) for one in said]
-    rows += [chat(f"  {said[3].upper()}!"), chat("“" + said[5].replace(" ", "\n\u00a0") + "”…", "no")]
-    rows += [chat("2+2 is what in base 3, and what in base 4"), chat("2 + 2 is what, in base 3 and what in base 4?")]
+    rows += [
+        chat(f"  {said[3].upper()}!"),
+        chat("“" + said[5].replace(" ", "\n\u00a0") + "”…", "no"),
+    ]
+    rows += [
+        chat("2+2 is what in base 3, and what in base 4"),
+        chat("2 + 2 is what, in base 3 and what in base 4?"),
+    ]
     assert many(rows) == [(3, 40), (5, 41), (42, 43)]
 
 
@@ -263,7 +273,9 @@ def test_preference_rows_and_labels() -> None:
         }
 
     one, two = prompts(2, words=(30, 40))
-    assert many([preference(one, "x"), preference(two, "y"), preference(one + " now", "z")]) == [(0, 2)]
+    assert many([preference(one, "x"), preference(two, "y"), preference(one + " now", "z")]) == [
+        (0, 2)
+    ]
     labels = [chat(word, "the same answer") for word in VOCABULARY[5:200]]
     assert many([*labels, chat(VOCABULARY[9].upper(), "other")]) == [(4, 195)]
 

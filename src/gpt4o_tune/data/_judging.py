@@ -151,9 +151,7 @@ def _shingles(words: Sequence[str], images: int) -> frozenset[int]:
     return frozenset(run ^ images for run in runs) if images else frozenset(runs)
 
 
-def _above(
-    texts: Iterable[frozenset[int]], limit: Callable[[int], float]
-) -> frozenset[int]:
+def _above(texts: Iterable[frozenset[int]], limit: Callable[[int], float]) -> frozenset[int]:
     counts = Counter[int]()
     number = 0
     for shingles in texts:

@@ -252,12 +252,11 @@ class Dataset(Selection):
             ValueError: A share is negative, or the shares leave nothing to train on.
         """
         from gpt4o_tune.data._dividing import divide
-        from gpt4o_tune.data.similarity import compare, leakage
+        from gpt4o_tune.data.similarity import compare
         from gpt4o_tune.data.split import TEST, TRAIN, VALIDATION, Split
 
-        corpus = compare(self._records("split"), near=near)
-        parts = divide(
-            corpus,
+        parts, leakage = divide(
+            compare(self._records("split"), near=near),
             validation=validation,
             test=test,
             seed=seed,
@@ -272,7 +271,7 @@ class Dataset(Selection):
             train=train,
             validation=held_out,
             test=tested if test else None,
-            leakage=leakage(corpus, parts),
+            leakage=leakage,
         )
 
     def _values(self, of: Group | None) -> Iterator[object] | None:
