@@ -19,7 +19,7 @@ from gpt4o_tune import Dataset
 from gpt4o_tune.data import _words
 from gpt4o_tune.data._sketch import Sketches
 from gpt4o_tune.data._sketched import SketchedCorpus
-from gpt4o_tune.data.similarity import clusters, overlap, prompt_text, straddling
+from gpt4o_tune.data.similarity import EXACT_ROWS, clusters, overlap, prompt_text, straddling
 
 Row = dict[str, Any]
 
@@ -315,14 +315,14 @@ def test_held_out_rows_are_looked_up_among_the_others() -> None:
 
 
 def test_split_of_many_rows_is_proved_and_repeatable() -> None:
-    """Three thousand rows with copies are split apart from their copies, the same in any order."""
+    """Thousands of rows with copies are split apart from their copies, the same in any order."""
     draw = random.Random(4)  # noqa: S311  # no secret
-    rows = [chat(one) for one in prompts(2_600, words=(15, 40))]
-    rows += [chat(row["messages"][0]["content"] + " thanks", "other") for row in rows[:400]]
+    rows = [chat(one) for one in prompts(EXACT_ROWS, words=(8, 20))]
+    rows += [chat(row["messages"][0]["content"] + " thanks", "other") for row in rows[:500]]
     data = Dataset.from_records(rows)
     split = data.split(validation=0.2, seed=3)
     assert split.leakage.rows == ()
-    assert len(split.validation) == 600
+    assert len(split.validation) == 900
     order = list(range(len(rows)))
     draw.shuffle(order)
     again = data.select(order).split(validation=0.2, seed=3)

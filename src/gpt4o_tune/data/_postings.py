@@ -106,11 +106,13 @@ class Postings:
     ) -> Iterator[tuple[int, int]]:
         present = [prompt for prompt in posting if sides[prompt]]
         present.sort(key=lambda prompt: (self.leading(prompt).tolist(), prompt))
+        leading = [frozenset(self.leading(prompt)) for prompt in present]
         ours = [place for place, prompt in enumerate(present) if sides[prompt] & OURS]
         theirs = [place for place, prompt in enumerate(present) if sides[prompt] & THEIRS]
         for place in ours:
             at = bisect_left(theirs, place)
             for other in theirs[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS + 1]:
-                if other != place:
+                least = _LEAST_SHARED * min(len(leading[place]), len(leading[other]))
+                if other != place and len(leading[place] & leading[other]) >= least:
                     one, two = sorted((present[place], present[other]))
                     yield one, two

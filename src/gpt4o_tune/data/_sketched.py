@@ -190,7 +190,7 @@ class SketchedCorpus:
         known: dict[int, bool] = {}
         again: list[int] = []
         for row, key in enumerate(old.keys):
-            if key != old.contexts[row] and template.issuperset(old.marks_of(row)):
+            if template and key != old.contexts[row] and template.issuperset(old.marks_of(row)):
                 if key not in known:
                     known[key] = self._common.is_said_by_template_alone(self._read(row))
                 if known[key]:
@@ -272,8 +272,8 @@ class SketchedCorpus:
         first, second = self._comparable(one, two)
         common = len(first & second)
         size = len(first) + len(second) - common
-        # Two and a half standard deviations of a share that is estimated from so many marks.
-        return common > 0 and common >= (DEFAULT_THRESHOLD - 2.5 * sqrt(0.21 / size)) * size
+        # Three and a half standard deviations of a share that is estimated from so many marks.
+        return common > 0 and common >= (DEFAULT_THRESHOLD - 3.5 * sqrt(0.21 / size)) * size
 
     def _comparable(self, one: int, two: int) -> tuple[Set[int], Set[int]]:
         """Return the marks of two prompts that can be compared: none that was only left out of one."""

@@ -30,7 +30,7 @@ What does not count
 Rows with different images are never alike.
 
 What is found
-    The order of the rows has no influence. Up to 2,000 rows and 4 million characters everything is found: the
+    The order of the rows has no influence. Up to 4,000 rows and 8 million characters everything is found: the
     search leaves out only pairs that provably miss the threshold (`_joining`).
 
     Beyond that, sketches propose which rows may be alike (`_sketch`, `_sketched`). Every proposed pair is read
@@ -80,9 +80,9 @@ __all__ = [
 Row: TypeAlias = "Mapping[str, object]"
 AnyCorpus: TypeAlias = Corpus | SketchedCorpus | SameMessages
 
-EXACT_ROWS = 2_000
+EXACT_ROWS = 4_000
 """Rows up to which every pair that is alike is found."""
-EXACT_CHARS = 4_000_000
+EXACT_CHARS = 8_000_000
 """Characters of text up to which the same holds."""
 
 _SHOWN = 5
@@ -288,7 +288,7 @@ def leakage(
 
 
 def _is_small(sources: Sequence[Sequence[Row]], *, rows: int) -> bool:
-    """Tell whether all pairs can be looked for in about a second."""
+    """Tell whether all pairs can be looked for in a second or two."""
     if sum(map(len, sources)) > rows:
         return False
     said = (
