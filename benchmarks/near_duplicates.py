@@ -57,7 +57,9 @@ def changed(message: dict[str, object], draw: random.Random) -> dict[str, object
 
 def jaccard(one: str, two: str) -> float:
     """Return the Jaccard index of word 3-grams, counted here once more."""
-    runs = [set(zip(words, words[1:], words[2:], strict=False)) for words in (one.split(), two.split())]
+    runs = [
+        set(zip(words, words[1:], words[2:], strict=False)) for words in (one.split(), two.split())
+    ]
     return len(runs[0] & runs[1]) / max(1, len(runs[0] | runs[1]))
 
 

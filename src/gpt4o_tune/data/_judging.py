@@ -54,7 +54,7 @@ class Common:
 
     def is_said_by_template_alone(self, row: Mapping[str, object]) -> bool:
         """Tell whether nothing in a prompt counts, so that the instructions are compared with it."""
-        cut = row_words(row, with_answer=False)
+        cut = row_words(row)
         return self._bare_template.issuperset(_shingles(cut.prompt, cut.images))
 
     def compared(self, cut: RowWords) -> tuple[tuple[str, ...], frozenset[int]]:
@@ -76,6 +76,7 @@ class Prompt(NamedTuple):
     """The shingles that count."""
     is_long_enough: bool
     """Whether the prompt means something where it stands in another."""
+    cut: RowWords
 
     def is_like(self, other: Prompt) -> float:
         """Return the Jaccard index; without a telling shingle only equal prompts are alike."""
@@ -106,7 +107,7 @@ class Judge:
         self._read = read
         self._common = common
         self.prompt = lru_cache(_KEPT)(self._prompt)
-        self._whole = lru_cache(_KEPT)(self._read_whole)
+        self._whole = lru_cache(_KEPT)(self._shingles_of_whole)
 
     def are_near(self, row: int, other: int, *, threshold: float) -> bool:
         """Tell whether two rows with different prompts are near-duplicates."""
@@ -126,17 +127,18 @@ class Judge:
         return jaccard(one, two) if one or two else 0.0
 
     def _prompt(self, row: int) -> Prompt:
-        cut = row_words(self._read(row), with_answer=False)
+        cut = row_words(self._read(row))
         words, shingles = self._common.compared(cut)
         return Prompt(
             " ".join(["", *words, ""]),
             cut.images,
             shingles - self._common.template,
             len(words) - SHINGLE_WORDS + 1 >= CONTAINED_SHINGLES,
+            cut,
         )
 
-    def _read_whole(self, row: int) -> frozenset[int]:
-        cut = row_words(self._read(row))
+    def _shingles_of_whole(self, row: int) -> frozenset[int]:
+        cut = self.prompt(row).cut
         return _shingles(cut.prompt + cut.answer, cut.images) - self._common.stock
 
 

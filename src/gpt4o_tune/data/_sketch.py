@@ -40,7 +40,7 @@ EXACT_BYTES = 16
 FIRST_PLAIN = 1 << 31
 """Marks at anchors are smaller, all others are not, so that sorting puts anchors first."""
 
-_ANCHORS_ENOUGH = 20
+_ANCHORS_ENOUGH = 12
 MARKS_KEPT = 32
 
 _SPREAD = 0x9E3779B1

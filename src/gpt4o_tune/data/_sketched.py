@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     _Search: TypeAlias = Callable[[Sequence[int]], Iterator[tuple[int, int]]]
     _Alike: TypeAlias = Callable[[int, int], bool]
+    _Way: TypeAlias = tuple[_Search, _Alike, _Alike]
 
 SAMPLE = 1_024
 """Rows by which it is judged what is common."""
@@ -37,7 +38,6 @@ _COMMON_SHARE = 1 / 256
 _ROWS_COMPARED = 8
 _KEPT = 4_096
 _HAYS = 32
-_LEAST_HELD = 2
 
 
 class SketchedCorpus:
@@ -78,11 +78,11 @@ class SketchedCorpus:
         """Join rows that are alike in any of the three ways, directly or through others."""
         prompts = Groups(len(self._starts))
         everywhere = bytes([OURS | THEIRS]) * len(self._starts)
-        for search, is_alike in self._searches(threshold):
+        for search, may_be_alike, is_alike in self._searches(threshold):
             refused = set[tuple[int, int]]()
             for one, two in search(everywhere):
                 if prompts.find(one) != prompts.find(two) and (one, two) not in refused:
-                    if any(
+                    if may_be_alike(one, two) and any(
                         is_alike(row, other)
                         for row in self._different_rows(one)
                         for other in self._different_rows(two)
@@ -115,10 +115,15 @@ class SketchedCorpus:
                     if side[row] == OURS:
                         found[row] = Match("exact", first)
         kinds: tuple[Kind, ...] = ("near", "contained")
-        for kind, (search, is_alike) in zip(kinds, self._searches(threshold), strict=True):
-            refused = set[tuple[int, int]]()
+        for kind, (search, may_be_alike, is_alike) in zip(
+            kinds, self._searches(threshold), strict=True
+        ):
+            seen = set[tuple[int, int]]()
             for one, two in search(sides):
-                if (one, two) in refused:
+                if (one, two) in seen:
+                    continue
+                seen.add((one, two))
+                if not may_be_alike(one, two):
                     continue
                 for mine, theirs in ((one, two), (two, one)):
                     if not (sides[mine] & OURS and sides[theirs] & THEIRS):
@@ -129,14 +134,16 @@ class SketchedCorpus:
                             alike = (other for other in candidates if is_alike(row, other))
                             if (other := next(alike, None)) is not None:
                                 found[row] = Match(kind, other)
-                refused.add((one, two))
         return dict(sorted(found.items()))
 
-    def _searches(self, threshold: float) -> tuple[tuple[_Search, _Alike], tuple[_Search, _Alike]]:
+    def _searches(self, threshold: float) -> tuple[_Way, _Way]:
         def are_near(row: int, other: int) -> bool:
             return self._judge.are_near(row, other, threshold=threshold)
 
-        return (self._near, are_near), (self._contained, self._judge.is_contained)
+        return (
+            (self._index().pairs, self._may_be_near, are_near),
+            (self._contained, self._may_be_contained, self._judge.is_contained),
+        )
 
     # What rows say.
 
@@ -257,18 +264,12 @@ class SketchedCorpus:
         telling.sort(key=self._frequent.__contains__)
         return telling[:_LEADING]
 
-    def _near(self, sides: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Yield pairs of prompts on different sides that share leading marks."""
-        for one, two in self._index().pairs(sides):
-            if self._may_be_alike(one, two):
-                yield one, two
-
     def _index(self) -> Postings:
         if self._postings is None:
             self._postings = Postings(map(self._leading, range(len(self._starts))))
         return self._postings
 
-    def _may_be_alike(self, one: int, two: int) -> bool:
+    def _may_be_near(self, one: int, two: int) -> bool:
         first, second = self._comparable(one, two)
         common = len(first & second)
         size = len(first) + len(second) - common
@@ -293,6 +294,10 @@ class SketchedCorpus:
             reach = marks[-1] if len(marks) == MARKS_KEPT else (1 << 32)
         return frozenset(marks) - self._template, reach
 
+    def _may_be_contained(self, needle: int, hay: int) -> bool:
+        own, its = self._comparable(needle, hay)
+        return own <= its
+
     def _contained(self, sides: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Yield pairs of prompts on different sides of which one may stand in the other."""
         if self._held is None:
@@ -312,7 +317,7 @@ class SketchedCorpus:
                 at += 1
 
     def _around_marks(self) -> Iterator[tuple[int, int]]:
-        """Yield prompts beside those that hold their first leading mark and all others."""
+        """Yield prompts beside those that hold their first two leading marks."""
         count = len(self._starts)
         leading = self._index().leading
         firsts, shared = set[int](), set[int]()
@@ -327,10 +332,8 @@ class SketchedCorpus:
                     holders.setdefault(mark, []).append(prompt)
         for needle in range(count):
             marks = leading(needle)
-            if len(marks) < _LEAST_HELD or marks[0] not in holders:
+            if len(marks) < 2 or marks[0] not in holders:
                 continue
             for hay in holders[marks[0]][:_HAYS]:
-                if marks[1] in self._marks(hay):
-                    own, its = self._comparable(needle, hay)
-                    if _LEAST_HELD <= len(own) < len(its) and own <= its:
-                        yield needle, hay
+                if hay != needle and marks[1] in self._marks(hay):
+                    yield needle, hay

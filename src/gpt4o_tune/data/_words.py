@@ -60,8 +60,8 @@ class RowWords(NamedTuple):
     """Hash of the images that the row shows; 0 where it shows none."""
 
 
-def row_words(row: Mapping[str, object], *, with_answer: bool = True) -> RowWords:
-    """Cut a row into words, the answer only where it is wanted."""
+def row_words(row: Mapping[str, object]) -> RowWords:
+    """Cut a row into words."""
     instructions: list[str] = []
     prompt: list[str] = []
     answer: list[str] = []
@@ -72,9 +72,8 @@ def row_words(row: Mapping[str, object], *, with_answer: bool = True) -> RowWord
                 instructions += _repeated_words(text)
             continue
         part = answer if is_target else prompt
-        if with_answer or not is_target:
-            for text in said(message):
-                part += words(text)
+        for text in said(message):
+            part += words(text)
         urls += (_turns.text(image.get("url")) for image in _turns.images(message))
     return RowWords(tuple(instructions), tuple(prompt), tuple(answer), images_number(urls))
 
