@@ -2,7 +2,7 @@
 
 A sketch stands for the prompt of a row, as `similarity` defines it. It holds keys, which are equal wherever
 the rules call two prompts equal, and *marks*, which are hashes of some of the prompt's shingles. A long prompt
-is marked at its *anchors* alone, words chosen by their letters, about one in four; so what stands inside
+is marked at its *anchors* alone, words chosen by two of their letters, about one in three; so what stands inside
 another text has its marks there too. A short prompt is marked at every word. Symbols such as + count in the
 keys and not in the marks.
 
@@ -17,7 +17,6 @@ from array import array
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, Self
 from zlib import crc32
 
@@ -33,7 +32,7 @@ from gpt4o_tune.data._words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 EXACT_BYTES = 16
 
@@ -45,7 +44,6 @@ MARKS_KEPT = 32
 
 _SPREAD = 0x9E3779B1
 _64_BITS = (1 << 64) - 1
-
 
 _ASCII = "".join(map(chr, range(128)))
 _WORDS_ALONE = re.sub(r"\W", " ", _ASCII).lower().encode().ljust(256)
@@ -117,17 +115,14 @@ def sketch(row: Mapping[str, object], *, with_instructions: bool = False) -> Ske
     key = _key(whole, images) if whole or images else 0
     if not key and instructions and not with_instructions:
         return sketch(row, with_instructions=True)
-    parts: list[int] = []
-    if len(tight) > 1 and key:
-        parts = [_key(text, images) for text in tight if text]
-        parts += [_key(text, images) for text in accumulate(tight[:-1])]
+    parts = list(_parts(tight, images)) if len(tight) > 1 and key else []
     marks = _marks("\n".join(prompt if key else answer), images & FIRST_PLAIN - 1)
     return Sketch(key, key ^ frame, marks, parts)
 
 
 @dataclass(slots=True)
 class Sketches:
-    """Sketches of rows in order: about 40 bytes a row, and 4 for every 6 words of its prompt."""
+    """Sketches of rows in order: 40 bytes a row, 4 for each of its marks, 12 for each of its parts."""
 
     exact: bytearray = field(default_factory=bytearray)
     """16 bytes per row, as `exact_key` gives them."""
@@ -173,26 +168,24 @@ class Sketches:
 
     def take(self, rows: Iterable[int]) -> Sketches:
         """Return the sketches of some rows, in the order given."""
-        parts: dict[int, list[int]] = {}
-        for row, part in zip(self.part_rows, self.parts, strict=True):
-            parts.setdefault(row, []).append(part)
+        parts = self._parts_by_row()
         taken = Sketches()
         for row in rows:
-            taken._append(
-                self.exact_of(row),
-                Sketch(self.keys[row], self.contexts[row], self.marks_of(row), parts.get(row, ())),
-            )
+            taken._append(self.exact_of(row), self._sketch_of(row, parts))
         return taken
 
     def replace(self, sketched: Iterable[tuple[int, Sketch]]) -> Sketches:
         """Return the same with other sketches for some rows, given in ascending order."""
+        parts = self._parts_by_row()
+        others = iter(sketched)
+        other = next(others, None)
         replaced = Sketches()
-        position = 0
-        for row, one in sketched:
-            replaced.extend(self.take(range(position, row)))
-            replaced._append(self.exact_of(row), one)
-            position = row + 1
-        replaced.extend(self.take(range(position, len(self))))
+        for row in range(len(self)):
+            if other is not None and other[0] == row:
+                replaced._append(self.exact_of(row), other[1])
+                other = next(others, None)
+            else:
+                replaced._append(self.exact_of(row), self._sketch_of(row, parts))
         return replaced
 
     def exact_of(self, row: int) -> bytes:
@@ -202,6 +195,15 @@ class Sketches:
     def marks_of(self, row: int) -> array[int]:
         """Return the marks of a row, ascending."""
         return self.marks[self.ends[row - 1] if row else 0 : self.ends[row]]
+
+    def _parts_by_row(self) -> dict[int, list[int]]:
+        parts: dict[int, list[int]] = {}
+        for row, part in zip(self.part_rows, self.parts, strict=True):
+            parts.setdefault(row, []).append(part)
+        return parts
+
+    def _sketch_of(self, row: int, parts: Mapping[int, Sequence[int]]) -> Sketch:
+        return Sketch(self.keys[row], self.contexts[row], self.marks_of(row), parts.get(row, ()))
 
     def _append(self, exact: bytes, one: Sketch) -> None:
         self.exact += exact
@@ -231,6 +233,16 @@ def _tight(text: str) -> bytes:
 
 def _key(tight: bytes, images: int) -> int:
     return int.from_bytes(blake2b(tight, digest_size=8).digest(), "little") ^ images
+
+
+def _parts(messages: Sequence[bytes], images: int) -> Iterator[int]:
+    """Yield the key of every message of a prompt, and of all messages up to each but the last."""
+    so_far = blake2b(digest_size=8)
+    for message in messages[:-1]:
+        so_far.update(message)
+        yield int.from_bytes(so_far.digest(), "little") ^ images
+    for message in filter(None, messages):
+        yield _key(message, images)
 
 
 @lru_cache(1 << 10)

@@ -154,21 +154,22 @@ class SketchedCorpus:
     def _read_sample(self, size: int) -> None:
         """Learn from rows drawn by their content what is common: shingles of texts, and marks."""
         sketches = self._sketches
-        below = 1 << 64
-        if len(sketches) > 2 * size:
-            below = 2 * size * below // len(sketches)
-        sample: dict[int, int] = {}
-        while below:
+        everything = 1 << 64
+        # Contexts are hashes: as many of them lie below a bound as its share of all numbers.
+        below = everything * 2 * size // max(len(sketches), 2 * size)
+        while True:
+            sample: dict[int, int] = {}
             for row, context in enumerate(sketches.contexts):
                 if context < below:
                     known = sample.setdefault(context, row)
                     if sketches.exact_of(row) < sketches.exact_of(known):
                         sample[context] = row
-            if len(sample) >= size or below >= 1 << 64:
+            if len(sample) >= size or below >= everything:
                 break
             below *= 4
         rows = [sample[context] for context in sorted(sample)[:size]]
-        scale = len(rows) / max(1, len(sketches)) if len(sample) > size else 1.0
+        is_all = below >= everything and len(sample) <= size
+        scale = 1.0 if is_all else len(rows) / len(sketches)
         self._common = Common(
             map(self._read, rows),
             template_limit=template_limit,
