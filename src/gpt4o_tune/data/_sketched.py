@@ -248,8 +248,12 @@ class SketchedCorpus:
         self, prompt: int, *, among: Callable[[int], bool] = lambda row: True
     ) -> list[int]:
         """Return one row for each of the different answers to a prompt, not too many of them."""
-        rows = {self._sketches.exact_of(row): row for row in filter(among, self._rows(prompt))}
-        return list(rows.values())[:_ROWS_COMPARED]
+        rows: dict[bytes, int] = {}
+        for row in filter(among, self._rows(prompt)):
+            rows[self._sketches.exact_of(row)] = row
+            if len(rows) == _ROWS_COMPARED:
+                break
+        return list(rows.values())
 
     # Which pairs may be alike.
 
