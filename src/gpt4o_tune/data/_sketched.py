@@ -36,8 +36,10 @@ _LEADING = 10
 _COMMON_SHARE = 1 / 256
 """Marks of more prompts than this lead only where there are too few others."""
 _ROWS_COMPARED = 8
+"""Different answers to a prompt that are compared with those to another."""
 _KEPT = 4_096
 _HAYS = 32
+"""Longer prompts that are looked at for each that may stand in them."""
 
 
 class SketchedCorpus:
