@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, get_args, overload
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.data.quality.screen import ScreenReport
     from gpt4o_tune.data.review import Review
     from gpt4o_tune.data.rows import Row
-    from gpt4o_tune.data.similarity import OverlapReport
+    from gpt4o_tune.data.similarity import AnyCorpus, OverlapReport
     from gpt4o_tune.data.split import Split
     from gpt4o_tune.data.tokens import TokenReport
     from gpt4o_tune.providers import Provider
@@ -283,9 +284,7 @@ class Dataset(Selection):
         """
         from gpt4o_tune.data import _facts
 
-        wanted = self._wanted(
-            model=model, provider=provider, method=method, grader=grader, pii=pii, count=False
-        )
+        wanted = self._wanted(model=model, provider=provider, method=method, grader=grader, pii=pii)
         return self._report(_facts.problems(self._store, self._numbers, wanted), wanted.scope())
 
     def probe_images(
@@ -427,6 +426,7 @@ class Dataset(Selection):
         model: str | None = None,
         provider: ProviderLike = "openai",
         method: Method | None = None,
+        near: bool = True,
     ) -> Self:
         """Read all rows once for what `check`, `tokens`, `cost` and `split` will ask, and return the dataset.
 
@@ -436,13 +436,19 @@ class Dataset(Selection):
             model: As for `check`; tokens are counted for the same model.
             provider: As for `check`.
             method: As for `check`.
+            near: Whether near-duplicates will be looked for, as `split` and `duplicates` do by default.
 
         Raises:
             ProviderError: The catalog does not know the model, or there is no such provider.
         """
         from gpt4o_tune.data import _facts
+        from gpt4o_tune.data.similarity import EXACT_ROWS
 
-        wanted = self._wanted(model=model, provider=provider, method=method, count=True)
+        wanted = replace(
+            self._wanted(model=model, provider=provider, method=method),
+            count=True,
+            sketch=near and len(self) > EXACT_ROWS,
+        )
         _facts.problems(self._store, self._numbers, wanted)
         return self
 
@@ -622,9 +628,10 @@ class Dataset(Selection):
         Raises:
             DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
         """
-        from gpt4o_tune.data.similarity import clusters
+        from gpt4o_tune.data.similarity import DEFAULT_THRESHOLD
 
-        return clusters(self._records("look for duplicates"), near=near)
+        corpus = self._corpus(near=near, doing="look for duplicates")
+        return corpus.groups(threshold=DEFAULT_THRESHOLD).several()
 
     def overlap(self, other: Dataset) -> OverlapReport:
         """Find the rows that also stand in another dataset, exactly, nearly or inside a longer one.
@@ -632,9 +639,23 @@ class Dataset(Selection):
         Raises:
             DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
         """
-        from gpt4o_tune.data.similarity import overlap
+        from gpt4o_tune.data import _facts
+        from gpt4o_tune.data._sketch import Sketches
+        from gpt4o_tune.data.similarity import EXACT_ROWS, overlap
 
-        return overlap(self._records("compare rows"), other._records("compare rows"))
+        doing, sketches = "compare rows", None
+        if len(self) + len(other) > EXACT_ROWS:
+            sketches = Sketches()
+            for one in (self, other):
+                sketches.extend(
+                    _facts.sketches(one._store, one._numbers, format=one.format, doing=doing)
+                )
+        return overlap(self._records(doing), other._records(doing), sketches=sketches)
+
+    def _corpus(self, *, near: bool, doing: str) -> AnyCorpus:
+        from gpt4o_tune.data import _facts
+
+        return _facts.corpus(self._store, self._numbers, format=self.format, near=near, doing=doing)
 
     def split(
         self,
@@ -644,6 +665,7 @@ class Dataset(Selection):
         seed: int = 0,
         by: Group | None = None,
         stratify: Group | None = None,
+        near: bool = True,
     ) -> Split[Dataset]:
         """Divide the rows into training, validation and, where asked for, test.
 
@@ -657,18 +679,18 @@ class Dataset(Selection):
             seed: Another seed gives another draw.
             by: What must stay together, such as all rows of a customer.
             stratify: Classes whose shares should be the same in all parts.
+            near: Whether rows that are alike in any way stay together; else only rows with the same
+                messages, which is quicker, and `leakage` looks for those alone.
 
         Raises:
             DatasetError: There are no rows, one cannot be read, or one lacks the field named.
             ValueError: A share is negative, or the shares leave nothing to train on.
         """
         from gpt4o_tune.data._dividing import divide
-        from gpt4o_tune.data.similarity import straddling
         from gpt4o_tune.data.split import TEST, TRAIN, VALIDATION, Split
 
-        rows = self._records("split")
-        parts = divide(
-            rows,
+        parts, leakage = divide(
+            self._corpus(near=near, doing="split"),
             validation=validation,
             test=test,
             seed=seed,
@@ -683,7 +705,7 @@ class Dataset(Selection):
             train=train,
             validation=held_out,
             test=tested if test else None,
-            leakage=straddling(rows, parts),
+            leakage=leakage,
         )
 
     def review(
@@ -828,7 +850,6 @@ class Dataset(Selection):
         model: str | None,
         provider: ProviderLike,
         method: Method | None,
-        count: bool,
         grader: Mapping[str, object] | None = None,
         pii: bool = False,
     ) -> Wanted:
@@ -841,7 +862,6 @@ class Dataset(Selection):
             method=method or METHOD_OF_FORMAT[self.format],
             grader=grader,
             judge=True,
-            count=count,
             pii=pii,
         )
 
