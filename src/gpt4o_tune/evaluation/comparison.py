@@ -9,12 +9,20 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gpt4o_tune._display import html_text
-from gpt4o_tune.errors import DatasetError
+from gpt4o_tune.errors import DatasetError, GraderError
 from gpt4o_tune.evaluation import _report
 from gpt4o_tune.evaluation._cautions import cautions, name_rows
 from gpt4o_tune.evaluation.answers import Answer, CandidateResult, Measure, result
 from gpt4o_tune.evaluation.difference import Difference, differences
-from gpt4o_tune.evaluation.graders import ExactMatch, Grade, Grader, Item, Sample
+from gpt4o_tune.evaluation.graders import (
+    Case,
+    EquippedGrader,
+    ExactMatch,
+    Grade,
+    Grader,
+    Item,
+    Sample,
+)
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
 
 if TYPE_CHECKING:
@@ -160,7 +168,8 @@ def comparable(
     for number, row in enumerate(parsed):
         try:
             pair = split_row(row)
-            if grader is not None:
+            # An equipped grader asks a model or runs a program, which is nothing to do on trial.
+            if grader is not None and not isinstance(grader, EquippedGrader):
                 _grade(grader, Answer(text=pair.reference), Item(pair.reference, row))
         except DatasetError as fault:
             faults[number] = str(fault)
@@ -243,6 +252,8 @@ def _grade(grader: Grader, answer: Answer, item: Item) -> Grade:
 
 
 def _grades(grader: Grader, answers: Sequence[Answer], items: Sequence[Item]) -> list[Grade]:
+    if isinstance(grader, EquippedGrader):
+        return _equipped_grades(grader, answers, items)
     grades: list[Grade] = []
     for number, (answer, item) in enumerate(zip(answers, items, strict=True)):
         try:
@@ -250,6 +261,25 @@ def _grades(grader: Grader, answers: Sequence[Answer], items: Sequence[Item]) ->
         except DatasetError as fault:
             raise DatasetError(_fault_message({number: str(fault)})) from fault
     return grades
+
+
+def _equipped_grades(
+    grader: EquippedGrader, answers: Sequence[Answer], items: Sequence[Item]
+) -> list[Grade]:
+    """Judge all answers in one go, so that a model is asked several at a time and a program starts once."""
+    given = [row for row, answer in enumerate(answers) if answer.text is not None]
+    judged = grader.grade_cases(
+        [Case(Sample(answers[row].text or ""), items[row]) for row in given]
+    )
+    outcomes = dict(zip(given, judged, strict=True))
+    faults = {row: str(each) for row, each in outcomes.items() if isinstance(each, GraderError)}
+    if faults:
+        raise DatasetError(_fault_message(faults))
+    graded = {row: each for row, each in outcomes.items() if isinstance(each, Grade)}
+    return [
+        graded.get(row) or Grade(0.0, passed=False, reason=f"no answer: {answer.error}")
+        for row, answer in enumerate(answers)
+    ]
 
 
 def _settle_measure(
