@@ -42,6 +42,11 @@ def cautions(
                 f" {'count' if len(each.failed) > 1 else 'counts'} as wrong; repeat them before you"
                 " trust its figures."
             )
+        if each.failed and any(grade.score < 0 for grade in each.grades):
+            said.append(
+                f"Scores of {each.name!r} go below 0, where a failed call counts as 0: repeat the failed"
+                " calls before you trust its figures."
+            )
         if each.interval.low == each.interval.high:
             said.append(
                 f"All scores of {each.name!r} are equal, so its interval has no width and says"

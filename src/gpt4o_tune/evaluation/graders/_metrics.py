@@ -58,7 +58,7 @@ def _bleu(text: str, reference: str) -> float:
 def _gleu(text: str, reference: str) -> float:
     gleu = import_extra("nltk.translate.gleu_score", extra="graders", feature="The metric gleu")
     given, wanted = words(text), words(reference)
-    return gleu.sentence_gleu([wanted], given) if given and wanted else float(given == wanted)
+    return gleu.sentence_gleu([wanted], given) if given and wanted else 0.0
 
 
 def _meteor(text: str, reference: str) -> float:
@@ -67,7 +67,7 @@ def _meteor(text: str, reference: str) -> float:
     )
     given, wanted = words(text), words(reference)
     if not given or not wanted:
-        return float(given == wanted)
+        return 0.0
     return meteor.single_meteor_score(wanted, given, wordnet=_NoSynonyms())
 
 

@@ -254,8 +254,8 @@ class _Parser:
 
     def _fault(self, reason: str) -> ValueError:
         token = self._peek()
-        place = f"at {token.text!r}, character {token.place + 1}," if token else "at its end"
-        return ValueError(f"the formula {self._text!r} cannot be read: {place} {reason}")
+        place = f"at {token.text!r}, character {token.place + 1}" if token else "at its end"
+        return ValueError(f"the formula {self._text!r} cannot be read: {place}, {reason}")
 
 
 def _apply(operation: _Operation, values: list[float]) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, cast, runtime_checkable
 
 from gpt4o_tune.errors import DatasetError
@@ -117,6 +117,9 @@ class Grade:
 
     reason: str = ""
     """Short text for people, empty where there is nothing to say."""
+
+    parts: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
+    """The scores that a multi grader joined, by the names of its formula."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.score):

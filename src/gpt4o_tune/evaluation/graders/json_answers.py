@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard, cast
+from typing import TYPE_CHECKING, cast
 
+from gpt4o_tune.evaluation.graders._shape import is_mapping
 from gpt4o_tune.evaluation.graders.grader import Grade, parse_json
 
 if TYPE_CHECKING:
@@ -64,13 +65,13 @@ class JsonMatch:
             wanted = parse_json(item.reference)
         except ValueError as fault:
             raise ValueError(_no_object(item.reference)) from fault
-        if not is_object(wanted):
+        if not is_mapping(wanted):
             raise ValueError(_no_object(item.reference))
         try:
             given = parse_json(sample.output_text)
         except ValueError as fault:
             return Grade(0.0, passed=False, reason=f"not JSON: {fault}")
-        if not is_object(given):
+        if not is_mapping(given):
             return Grade(0.0, passed=False, reason="JSON, but not an object")
         names = list(dict.fromkeys(self.fields or [*wanted, *given]))
         differing = [name for name in names if not _same_field(name, wanted, given)]
@@ -97,13 +98,9 @@ def same_json(wanted: object, given: object) -> bool:
     """Compare parsed JSON, where Python alone would take True for 1."""
     if isinstance(wanted, bool) or isinstance(given, bool):
         return wanted is given
-    if is_object(wanted) and is_object(given):
+    if is_mapping(wanted) and is_mapping(given):
         return wanted.keys() == given.keys() and all(same_json(wanted[k], given[k]) for k in wanted)
     if isinstance(wanted, list) and isinstance(given, list):
         pairs = cast("list[object]", wanted), cast("list[object]", given)
         return len(pairs[0]) == len(pairs[1]) and all(map(same_json, *pairs))
     return wanted == given
-
-
-def is_object(value: object) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(value, Mapping)

@@ -119,7 +119,7 @@ class MultiGrader(Assisted):
         except GraderError as fault:
             return fault
         reason = ", ".join(f"{name} {score:.3g}" for name, score in scores.items())
-        return Grade(value, passed=None, reason=reason)
+        return Grade(value, passed=None, reason=reason, parts=scores)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, object]) -> MultiGrader:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gpt4o_tune.evaluation.graders._shape import is_mapping, is_sequence
 from gpt4o_tune.evaluation.graders.grader import Grade, parse_json
-from gpt4o_tune.evaluation.graders.json_answers import is_object, same_json
+from gpt4o_tune.evaluation.graders.json_answers import same_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +132,7 @@ def _call(value: object) -> _Call:
 def _equal_share(wanted: _Call, given: _Call) -> float:
     """Share of arguments, of either side, that are equal on both."""
     ours, theirs = wanted.arguments, given.arguments
-    if not (is_object(ours) and is_object(theirs)):
+    if not (is_mapping(ours) and is_mapping(theirs)):
         return float(wanted.text == given.text)
     names = {*ours, *theirs}
     equal = [
