@@ -310,7 +310,7 @@ def test_refusal_rate_counts_them() -> None:
     rate = refusal_rate([*REFUSALS[:4], *ANSWERS, *ANSWERS])
 
     assert (rate.rate, rate.rows) == (4 / 18, (0, 1, 2, 3))
-    assert str(rate).startswith("4 of 18 answers refuse: 0.22 (95% CI")
+    assert str(rate).startswith("4 refusals in 18 answers: 0.22 (95% CI")
     assert json.loads(json.dumps(rate.to_dict()))["rows"] == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="no answers"):
         refusal_rate([])

@@ -37,6 +37,7 @@ from gpt4o_tune.evaluation import (
     StringCheck,
     TextSimilarity,
     check_templates,
+    comparable,
     compare,
     equip,
     grade_all,
@@ -584,8 +585,42 @@ def test_published_graders_serve_comparisons() -> None:
     assert by_model.candidates["tuned"].right == 7
     assert by_model.candidates["base"].right == 0
     assert len(judge.requests) == 13
-    with pytest.raises(DatasetError, match="'tone' asks a model"):
+    with pytest.raises(GraderError, match="'tone' asks a model"):
         compare(chat(7), answers, baseline="base", grader=LABEL)
+    with pytest.raises(DatasetError, match="'tone' asks a model"):
+        comparable(chat(7), grader=LABEL)
+    comparable(chat(7), grader=equip(LABEL, asker=judge))
+    assert len(judge.requests) == 13
+
+
+def test_judgements_that_fail_do_not_sink_a_comparison() -> None:
+    """An answer that could not be judged counts as wrong with a warning; the others are kept."""
+    source = "def grade(sample, item): return {'x': 1.0, 'y': -1.0}[sample['output_text']]"
+    grader = equip(PythonGrader(name="code", source=source), allow_python=True)
+    answers = {
+        "base": [Answer(text="y")] * 30,
+        "tuned": [Answer(text="x")] * 28 + [Answer(text="?"), Answer(text="y")],
+    }
+    found = compare(chat(30), answers, baseline="base", grader=grader)
+    grade = found.candidates["tuned"].grades[28]
+
+    assert (grade.score, grade.passed, grade.fault) == (0, False, "python_failed")
+    assert "KeyError: '?'" in grade.reason
+    assert "1 of 30 answers of 'tuned' could not be judged (row 28)" in str(found.warnings)
+    assert "better than the worst answer" in str(found.warnings)
+    assert found.candidates["tuned"].mean_score == pytest.approx((28 - 1) / 30)
+    with pytest.raises(GraderError, match="KeyError"):
+        compare(chat(2), {"base": [Answer(text="?")] * 2}, baseline="base", grader=grader)
+
+
+def test_an_asynchronous_asker_needs_the_asynchronous_face() -> None:
+    """Passed to the blocking face, it is refused with the name of the other, and nothing is left pending."""
+
+    async def ask(_: ModelRequest) -> str:
+        return '{"score": 1}'
+
+    with pytest.raises(TypeError, match="ends in _async"):
+        grade_all(SCORE, ["a"], [{"label": "x"}], asker=ask)
 
 
 def test_templates_are_checked_before_anything_runs() -> None:

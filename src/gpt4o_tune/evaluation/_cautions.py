@@ -42,10 +42,18 @@ def cautions(
                 f" {'count' if len(each.failed) > 1 else 'counts'} as wrong; repeat them before you"
                 " trust its figures."
             )
-        if each.failed and any(grade.score < 0 for grade in each.grades):
+        unjudged = [row for row, grade in enumerate(each.grades) if grade.fault]
+        if unjudged:
             said.append(
-                f"Scores of {each.name!r} go below 0, where a failed call counts as 0: repeat the failed"
-                " calls before you trust its figures."
+                f"{len(unjudged)} of {plural(n, 'answer')} of {each.name!r} could not be judged"
+                f" ({name_rows(unjudged)}) and"
+                f" {'count' if len(unjudged) > 1 else 'counts'} as wrong; judge them again before you"
+                " trust its figures."
+            )
+        if (each.failed or unjudged) and any(grade.score < 0 for grade in each.grades):
+            said.append(
+                f"Scores of {each.name!r} go below 0, and what failed counts as 0, which is better"
+                " than the worst answer."
             )
         if each.interval.low == each.interval.high:
             said.append(

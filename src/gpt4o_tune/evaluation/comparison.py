@@ -23,6 +23,7 @@ from gpt4o_tune.evaluation.graders import (
     Item,
     Sample,
 )
+from gpt4o_tune.evaluation.graders.grading import grade_each
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def comparable(
             pair = split_row(row)
             # An equipped grader asks a model or runs a program, which is nothing to do on trial.
             if grader is not None and not isinstance(grader, EquippedGrader):
-                _grade(grader, Answer(text=pair.reference), Item(pair.reference, row))
+                _try(grader, pair.reference, row)
         except DatasetError as fault:
             faults[number] = str(fault)
         else:
@@ -194,7 +195,8 @@ def compare(
 ) -> Comparison:
     """Grade every candidate's answers to the same rows and compare each candidate with the baseline.
 
-    Failed calls count as wrong, are listed in `failures`, and draw a warning.
+    Failed calls count as wrong, are listed in `failures`, and draw a warning. So do answers that a grader
+    which asks a model or runs a program could not judge.
 
     Args:
         rows: Chat or preference rows; the last assistant message of each is the reference answer.
@@ -210,6 +212,7 @@ def compare(
 
     Raises:
         DatasetError: There are no rows, rows without a reference answer, or seen rows.
+        GraderError: The grader needs something that `equip` gives, or could judge no answer at all.
         ValueError: The answers do not fit the rows, the baseline is none of the candidates, or shares
             were asked of a grader that knows only degrees.
     """
@@ -242,44 +245,40 @@ def compare(
     )
 
 
-def _grade(grader: Grader, answer: Answer, item: Item) -> Grade:
-    if answer.text is None:
-        return Grade(0.0, passed=False, reason=f"no answer: {answer.error}")
+def _try(grader: Grader, reference: str, row: Mapping[str, object]) -> None:
+    """Let the grader judge the reference answer itself."""
     try:
-        return grader.grade(Sample(answer.text), item)
+        grader.grade(Sample(reference), Item(reference, row))
     except ValueError as fault:
         raise DatasetError(f"{grader.name!r} cannot judge it: {fault}") from fault
 
 
 def _grades(grader: Grader, answers: Sequence[Answer], items: Sequence[Item]) -> list[Grade]:
-    if isinstance(grader, EquippedGrader):
-        return _equipped_grades(grader, answers, items)
-    grades: list[Grade] = []
-    for number, (answer, item) in enumerate(zip(answers, items, strict=True)):
-        try:
-            grades.append(_grade(grader, answer, item))
-        except DatasetError as fault:
-            raise DatasetError(_fault_message({number: str(fault)})) from fault
-    return grades
-
-
-def _equipped_grades(
-    grader: EquippedGrader, answers: Sequence[Answer], items: Sequence[Item]
-) -> list[Grade]:
     """Judge all answers in one go, so that a model is asked several at a time and a program starts once."""
-    given = [row for row, answer in enumerate(answers) if answer.text is not None]
-    judged = grader.grade_cases(
-        [Case(Sample(answers[row].text or ""), items[row]) for row in given]
+    given = {row: answer.text for row, answer in enumerate(answers) if answer.text is not None}
+    outcomes = dict(
+        zip(
+            given,
+            grade_each(grader, [Case(Sample(given[row]), items[row]) for row in given]),
+            strict=True,
+        )
     )
-    outcomes = dict(zip(given, judged, strict=True))
-    faults = {row: str(each) for row, each in outcomes.items() if isinstance(each, GraderError)}
-    if faults:
-        raise DatasetError(_fault_message(faults))
-    graded = {row: each for row, each in outcomes.items() if isinstance(each, Grade)}
-    return [
-        graded.get(row) or Grade(0.0, passed=False, reason=f"no answer: {answer.error}")
-        for row, answer in enumerate(answers)
-    ]
+    faults = {row: each for row, each in outcomes.items() if isinstance(each, GraderError)}
+    unfit = {row: str(fault) for row, fault in faults.items() if fault.code == "grader_failed"}
+    if unfit:
+        raise DatasetError(_fault_message(unfit))
+    if faults and len(faults) == len(given):
+        raise next(iter(faults.values()))
+    return [_settled(outcomes.get(row), answer) for row, answer in enumerate(answers)]
+
+
+def _settled(outcome: Grade | GraderError | None, answer: Answer) -> Grade:
+    if outcome is None:
+        return Grade(0.0, passed=False, reason=f"no answer: {answer.error}")
+    if isinstance(outcome, GraderError):
+        # The answer was paid for, and so were the judgements of the others.
+        return Grade(0.0, passed=False, reason=f"not judged: {outcome}", fault=outcome.code)
+    return outcome
 
 
 def _settle_measure(

@@ -174,7 +174,7 @@ class FormatDrift:
         return f"{paragraph(self.verdict)}\n\n{table(headers, rows, align='<>>>>>')}"
 
     def _repr_html_(self) -> str:
-        return f"{html_text(self.verdict)}{html_table(*self._table())}"
+        return f"{html_text(paragraph(self.verdict))}{html_table(*self._table())}"
 
 
 def format_drift(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -10,7 +11,7 @@ from gpt4o_tune._drive import run, settle
 from gpt4o_tune.errors import GraderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from gpt4o_tune.evaluation.graders._sandbox import PythonLimits
     from gpt4o_tune.evaluation.graders.asking import Asker, ModelRequest
@@ -22,6 +23,10 @@ Need = Literal["model", "python"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+class _AsynchronousAskerError(TypeError):
+    """Told apart from what goes wrong inside an asker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +79,8 @@ class Means:
         self.require(["model"], request.model)
         assert self.asker is not None  # noqa: S101 - just required
         try:
-            return await settle(self.asker(request))
-        except GraderError:
+            return await settle(self._settled_if_blocking(self.asker(request)))
+        except (GraderError, _AsynchronousAskerError):
             raise
         except Exception as failure:  # one failed call must not lose the others that were paid for
             self.failures.append(failure)
@@ -83,6 +88,15 @@ class Means:
                 f"the call to {request.model!r} failed: {type(failure).__name__}: {failure}",
                 code="model_failed",
             ) from failure
+
+    def _settled_if_blocking(self, answer: str | Awaitable[str]) -> str | Awaitable[str]:
+        if self.blocking and not isinstance(answer, str):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise _AsynchronousAskerError(
+                "the asker is asynchronous; use the face that ends in _async"
+            )
+        return answer
 
     async def each(
         self, verb: Callable[[In], Coroutine[object, None, Out]], inputs: Sequence[In]

@@ -121,6 +121,9 @@ class Grade:
     parts: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     """The scores that a multi grader joined, by the names of its formula."""
 
+    fault: str = ""
+    """In a comparison, the code of the error where no judgement came about; the score then counts as 0."""
+
     def __post_init__(self) -> None:
         if not math.isfinite(self.score):
             raise ValueError(f"a score is a finite number, got {self.score!r}")

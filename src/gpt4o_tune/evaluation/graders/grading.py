@@ -192,10 +192,6 @@ class EquippedGrader:
         """
         return judge_one(self.grader, Case(sample, item), self.means)
 
-    def grade_cases(self, cases: Sequence[Case]) -> list[Grade | GraderError]:
-        """Judge many answers, several at the same time where a model is asked."""
-        return run(judge_each(self.grader, cases, self.means))
-
 
 def equip(
     grader: AssistedGrader,
@@ -218,6 +214,17 @@ def equip(
     means = _means(asker, allow_python, at_once, blocking=True)
     means.require(grader.needs, grader.name)
     return EquippedGrader(grader, means)
+
+
+def grade_each(grader: Grader, cases: Sequence[Case]) -> list[Grade | GraderError]:
+    """Judge every case by a grader that has what it needs; errors stand in the place of grades.
+
+    Raises:
+        GraderError: It needs something after all.
+    """
+    if isinstance(grader, EquippedGrader):
+        return run(judge_each(grader.grader, cases, grader.means))
+    return run(judge_each(grader, cases, Means()))
 
 
 def _means(

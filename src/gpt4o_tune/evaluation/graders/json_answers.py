@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +9,7 @@ from gpt4o_tune.evaluation.graders._shape import is_mapping
 from gpt4o_tune.evaluation.graders.grader import Grade, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gpt4o_tune.evaluation.graders.grader import Item, Sample
 

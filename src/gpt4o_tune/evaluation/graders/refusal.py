@@ -118,7 +118,7 @@ class RefusalRate:
 
     def __str__(self) -> str:
         return (
-            f"{len(self.rows)} of {plural(self.answers, 'answer')} refuse:"
+            f"{plural(len(self.rows), 'refusal')} in {plural(self.answers, 'answer')}:"
             f" {self.interval.around(self.rate)}"
         )
 
