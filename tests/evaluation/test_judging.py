@@ -184,3 +184,13 @@ def test_the_verdict_says_whether_to_trust() -> None:
     assert calibrate(["a", "b"] * 3, ["a", "b"] * 3, trusted_from=0.1).trusted
     assert "agreement 0.95" in str(good)
     assert json.loads(json.dumps(good.to_dict()))["trusted"] is True
+
+
+def test_results_show_in_notebooks() -> None:
+    """Preferences and calibrations are HTML with what they hold escaped."""
+    found = judge_pairs(
+        JUDGE, [AnswerPair("q", "a", "b")], asker=prefers(longer), names=("<b>", "base")
+    )
+
+    assert "&lt;b&gt;" in found._repr_html_()
+    assert "may be trusted" in calibrate(["a", "b"] * 90, ["a", "b"] * 90)._repr_html_()

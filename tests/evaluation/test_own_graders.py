@@ -430,3 +430,14 @@ def test_a_grader_that_raises_loses_its_row_alone() -> None:
     assert isinstance(grading.faults[1], GraderError)
     assert grading.faults[1].code == "grader_failed"
     assert str(grading).splitlines()[1] == "not judged, and left out: 1 row"
+    assert json.loads(json.dumps(grading.to_dict()))["faults"]["1"]["code"] == "grader_failed"
+    assert "not judged" in grading._repr_html_()
+
+
+def test_drifts_and_rates_show_everywhere() -> None:
+    """Each result is text, HTML and plain values."""
+    drift, rate = length_drift(["a b"] * 3, ["a"] * 3), refusal_rate(["Fine."])
+
+    assert json.loads(json.dumps(drift.to_dict()))["verdict"] == drift.verdict
+    assert "median" in drift._repr_html_()
+    assert "0 refusals in 1 answer" in rate._repr_html_()

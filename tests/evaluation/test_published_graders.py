@@ -231,6 +231,42 @@ MESSAGES = [{"role": "user", "content": "Rate {{sample.output_text}} for {{item.
             "a name of its own",
         ),
         (joined([string_check()], "mapping") | {"graders": {}}, "at least one grader"),
+        (
+            joined([string_check()], "list") | {"graders": ["label"]},
+            "must be an object, got 'label'",
+        ),
+        ({"type": "score_model", "name": "n", "model": "m", "input": "hi"}, "a list of objects"),
+        (
+            {
+                "type": "score_model",
+                "name": "n",
+                "model": "m",
+                "input": MESSAGES,
+                "sampling_params": {"temprature": 1},
+            },
+            "no sampling parameter 'temprature'; did you mean 'temperature'",
+        ),
+        (
+            {
+                "type": "score_model",
+                "name": "n",
+                "model": "m",
+                "input": MESSAGES,
+                "sampling_params": 1,
+            },
+            "'sampling_params' of the score_model grader 'n' must be an object",
+        ),
+        (
+            {
+                "type": "label_model",
+                "name": "n",
+                "model": "m",
+                "input": MESSAGES,
+                "labels": "good",
+                "passing_labels": [],
+            },
+            "a list of texts",
+        ),
     ],
 )
 def test_malformed_graders_are_refused(shape: dict[str, object], reason: str) -> None:
@@ -686,3 +722,34 @@ def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
 
     with pytest.raises(MissingExtraError, match=r"pip install 'gpt4o-tune\[graders\]'"):
         similarity("fuzzy_match", "a", "b")
+
+
+def test_graders_that_need_nothing_judge_by_themselves() -> None:
+    """A multi grader of pure parts is a grader as it stands; an equipped one judges one at a time as well."""
+    multi = parse_grader(joined([string_check()], "mapping"))
+    item = Item("", {"label": "x"})
+    equipped = equip(SCORE, asker=Judge(lambda text: {"score": 4} if "Rate x" in text else "?"))
+
+    assert multi.grade(Sample("x"), item).score == 0.5
+    assert equipped.grade(Sample("x"), item).score == 4
+    with pytest.raises(GraderError, match="was asked for JSON"):
+        equipped.grade(Sample("y"), item)
+    with pytest.raises(GraderError, match=r"\{\{item.label\}\} has no value in this row"):
+        multi.grade(Sample("x"), Item("", {}))
+
+
+def test_samples_come_from_messages() -> None:
+    """An assistant's message gives text and calls; python graders and templates see them by name."""
+    call = {"id": "c", "type": "function", "function": {"name": "track", "arguments": "{}"}}
+    sample = Sample.from_message({"role": "assistant", "content": None, "tool_calls": [call]})
+
+    assert (sample.output_text, list(sample.output_tools)) == ("", [call])
+    assert sample.to_dict() == {
+        "output_text": "",
+        "output_tools": [call],
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": None, "tool_calls": [call]}}
+        ],
+    }
+    assert Sample("[1]").output_json == [1]
+    assert Sample("one").output_json is None

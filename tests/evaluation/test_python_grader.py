@@ -113,6 +113,23 @@ def test_memory_and_files_are_limited(body: str, reason: str) -> None:
     assert reason in fault(body, PythonLimits(memory_bytes=2**28, file_bytes=2**19))
 
 
+@linux_only
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("import os\nos.abort()", "ended by the system (SIGABRT)"),
+        ("import os\nos.closerange(3, 60)\nwhile True: pass", "no longer answers"),
+        (
+            "import os\nos.write(4, b'{}\\n')\nreturn 1.0",
+            "something else than a grade",
+        ),
+    ],
+)
+def test_a_process_that_misbehaves_is_an_error(body: str, reason: str) -> None:
+    """A process that dies, falls silent or writes what is no grade gives an error, never a hang."""
+    assert reason in fault(body)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -200,19 +200,15 @@ class _Process:
     def _ending(self) -> str:
         if self.timed_out:
             return f"took longer than {self._limits.seconds:g} s and was ended"
-        self._kill_later()
-        code = self._child.wait()
+        try:
+            code = self._child.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return "its process goes on but no longer answers"
         if code < 0:
             with contextlib.suppress(ValueError):
                 name = signal.Signals(-code).name
                 return f"its process was ended by the system ({name}); it may have used too much"
         return f"its process ended by itself before it answered (exit code {code})"
-
-    def _kill_later(self) -> None:
-        """See that a process that closed its pipe but lives on does not hold us up."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=1)
-        self._kill()
 
     def _end_by_time(self) -> None:
         self.timed_out = True
