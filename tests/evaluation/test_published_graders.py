@@ -626,6 +626,8 @@ def test_published_graders_serve_comparisons() -> None:
     with pytest.raises(DatasetError, match="'tone' asks a model"):
         comparable(chat(7), grader=LABEL)
     comparable(chat(7), grader=equip(LABEL, asker=judge))
+    with pytest.raises(DatasetError, match="has no value in any row"):
+        comparable([{"messages": chat(1)[0]["messages"]}], grader=equip(LABEL, asker=judge))
     assert len(judge.requests) == 13
 
 

@@ -24,6 +24,7 @@ from gpt4o_tune.evaluation.graders import (
     Sample,
 )
 from gpt4o_tune.evaluation.graders.grading import grade_each
+from gpt4o_tune.evaluation.graders.template_check import report
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
 
 if TYPE_CHECKING:
@@ -152,18 +153,22 @@ def comparable(
 
     Args:
         rows: Chat or preference rows as parsed from their lines.
-        grader: Tried on each reference answer where given, so that a reference it cannot read is found.
+        grader: Its templates are held against the rows, and it is tried on each reference answer unless that
+            would ask a model or run a program, so that what it cannot read is found.
         overlap: Which of the rows also stand in the training set.
         allow_seen: Accept rows that also stand in the training set.
 
     Raises:
-        DatasetError: There are no rows, rows without a reference answer, or seen rows.
+        DatasetError: There are no rows, rows without a reference answer or what the grader reads, or seen
+            rows.
     """
     parsed = list(rows)
     if not parsed:
         raise DatasetError("there are no rows to compare on")
     if overlap is not None and overlap.rows and not allow_seen:
         raise DatasetError(_seen_message(overlap, len(parsed)))
+    judge = grader.grader if isinstance(grader, EquippedGrader) else grader
+    report(judge, parsed, is_json_sure=True).raise_for_problems()
     split: list[SplitRow] = []
     faults: dict[int, str] = {}
     for number, row in enumerate(parsed):

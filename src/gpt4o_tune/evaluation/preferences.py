@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gpt4o_tune._display import html_text, paragraph, plural, shorten
 from gpt4o_tune._drive import run
 from gpt4o_tune.errors import GraderError
-from gpt4o_tune.evaluation.graders._means import Means
+from gpt4o_tune.evaluation.graders.means import Means
 from gpt4o_tune.evaluation.statistics import Interval, mcnemar_exact, tango
 
 if TYPE_CHECKING:

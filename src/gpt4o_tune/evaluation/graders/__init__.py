@@ -21,6 +21,7 @@ from gpt4o_tune.evaluation.graders.json_answers import JsonMatch, ValidJson
 from gpt4o_tune.evaluation.graders.json_schema import JsonSchema
 from gpt4o_tune.evaluation.graders.label import Label
 from gpt4o_tune.evaluation.graders.llm_judge import AnswerPair, LlmJudge, Preference
+from gpt4o_tune.evaluation.graders.means import Means
 from gpt4o_tune.evaluation.graders.model_graders import LabelModel, ScoreModel
 from gpt4o_tune.evaluation.graders.multi import MultiGrader, PublishedGrader, parse_grader
 from gpt4o_tune.evaluation.graders.python_grader import PythonGrader
@@ -57,6 +58,7 @@ __all__ = [
     "Label",
     "LabelModel",
     "LlmJudge",
+    "Means",
     "ModelRequest",
     "MultiGrader",
     "Preference",

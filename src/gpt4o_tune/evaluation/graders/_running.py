@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gpt4o_tune._drive import run
 from gpt4o_tune.errors import GraderError
-from gpt4o_tune.evaluation.graders._means import Means
 from gpt4o_tune.evaluation.graders.grader import AssistedGrader, Case, Grade, Grader
+from gpt4o_tune.evaluation.graders.means import Means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

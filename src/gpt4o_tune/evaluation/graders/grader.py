@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpt4o_tune.errors import GraderError
-    from gpt4o_tune.evaluation.graders._means import Means, Need
+    from gpt4o_tune.evaluation.graders.means import Means, Need
 
 __all__ = ["AssistedGrader", "Case", "Grade", "Grader", "Item", "Sample"]
 

@@ -10,10 +10,10 @@ from gpt4o_tune._display import html_text, paragraph, plural, shorten
 from gpt4o_tune._drive import run
 from gpt4o_tune.errors import DatasetError, GraderError
 from gpt4o_tune.evaluation.bootstrap import bootstrap_mean
-from gpt4o_tune.evaluation.graders._means import Means
 from gpt4o_tune.evaluation.graders._running import judge_each, judge_one
 from gpt4o_tune.evaluation.graders._sandbox import PythonLimits
 from gpt4o_tune.evaluation.graders.grader import AssistedGrader, Case, Grade, Grader, Item, Sample
+from gpt4o_tune.evaluation.graders.means import Means
 from gpt4o_tune.evaluation.graders.template_check import report
 from gpt4o_tune.evaluation.statistics import wilson
 

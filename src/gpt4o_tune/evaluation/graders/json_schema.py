@@ -24,7 +24,7 @@ _FEATURE = "The grader JsonSchema"
 class JsonSchema:
     """Right where the answer is JSON that fits a schema, by the `jsonschema` of the extra `[graders]`.
 
-    References lead inside the schema only; none is ever fetched.
+    References lead inside the schema only; none is ever fetched. `format` is not checked.
 
     Raises:
         ValueError: The schema itself is not valid.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.evaluation.graders.grader import Item, Sample
 
-__all__ = ["Label", "normal_label"]
+__all__ = ["Label"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +65,10 @@ class Label:
         return Grade(0.0, passed=False, reason=f"{given!r} in place of {wanted!r}")
 
     def _normal(self, text: str) -> str:
-        return normal_label(text) if self.normalised else text
+        return _normal_label(text) if self.normalised else text
 
 
-def normal_label(text: str) -> str:
+def _normal_label(text: str) -> str:
     """Fold capitals and forms of one character, and strip white space and punctuation at the ends.
 
     A text of nothing but punctuation, such as `+`, stays as it is.

@@ -16,8 +16,8 @@ from gpt4o_tune.evaluation.prompts import split_row
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gpt4o_tune.evaluation.graders._means import Means, Need
     from gpt4o_tune.evaluation.graders.grader import Case
+    from gpt4o_tune.evaluation.graders.means import Means, Need
 
 __all__ = ["AnswerPair", "LlmJudge", "Preference"]
 

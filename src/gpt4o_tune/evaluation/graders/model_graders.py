@@ -16,8 +16,8 @@ from gpt4o_tune.evaluation.graders.templates import ABSENT, failing, render_all,
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from gpt4o_tune.evaluation.graders._means import Means, Need
     from gpt4o_tune.evaluation.graders.grader import Case
+    from gpt4o_tune.evaluation.graders.means import Means, Need
 
 __all__ = ["LabelModel", "ScoreModel", "grade_by_asking", "judgement"]
 

@@ -16,8 +16,8 @@ from gpt4o_tune.evaluation.graders.python_grader import PythonGrader
 from gpt4o_tune.evaluation.graders.text_graders import StringCheck, TextSimilarity
 
 if TYPE_CHECKING:
-    from gpt4o_tune.evaluation.graders._means import Means, Need
     from gpt4o_tune.evaluation.graders.grader import Case
+    from gpt4o_tune.evaluation.graders.means import Means, Need
 
 __all__ = ["MultiGrader", "PublishedGrader", "parse_grader"]
 

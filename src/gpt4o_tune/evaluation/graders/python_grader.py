@@ -14,8 +14,8 @@ from gpt4o_tune.evaluation.graders.grader import Grade
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gpt4o_tune.evaluation.graders._means import Means, Need
     from gpt4o_tune.evaluation.graders.grader import Case
+    from gpt4o_tune.evaluation.graders.means import Means, Need
 
 __all__ = ["MAX_SOURCE_BYTES", "PythonGrader"]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import html_text, plural
 from gpt4o_tune.errors import DatasetError
 from gpt4o_tune.evaluation.graders.grader import Item
+from gpt4o_tune.evaluation.graders.model_graders import LabelModel, ScoreModel
 from gpt4o_tune.evaluation.graders.multi import MultiGrader
 from gpt4o_tune.evaluation.graders.templates import NAMESPACES, SAMPLE_NAMES, variables
+from gpt4o_tune.evaluation.graders.text_graders import StringCheck, TextSimilarity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,11 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["TemplateProblem", "TemplateReport", "check_templates"]
 
 _ROWS_SHOWN = 8
-
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +83,7 @@ class TemplateReport:
 
 
 def check_templates(
-    grader: _Named,
+    grader: object,
     rows: Iterable[Mapping[str, object] | Item],
     *,
     response_format: Mapping[str, object] | None = None,
@@ -105,7 +102,7 @@ def check_templates(
 
 
 def report(
-    grader: _Named, rows: Iterable[Mapping[str, object] | Item], *, is_json_sure: bool
+    grader: object, rows: Iterable[Mapping[str, object] | Item], *, is_json_sure: bool
 ) -> TemplateReport:
     """As `check_templates`, for callers who have the answers already and see which of them are JSON."""
     items = [row if isinstance(row, Item) else Item.from_row(row) for row in rows]
@@ -124,9 +121,14 @@ def _variables(grader: object) -> Iterator[tuple[str, Variable]]:
         for part in grader.named.values():
             yield from _variables(part)
         return
-    templates = [getattr(grader, field, None) for field in ("input", "reference")]
+    if isinstance(grader, StringCheck | TextSimilarity):
+        templates: object = [grader.input, grader.reference]
+    elif isinstance(grader, ScoreModel | LabelModel):
+        templates = grader.input
+    else:
+        return
     found = {str(variable): variable for variable in variables(templates)}
-    yield from ((str(getattr(grader, "name", "")), variable) for variable in found.values())
+    yield from ((grader.name, variable) for variable in found.values())
 
 
 def _problems(

@@ -53,8 +53,8 @@ class Means:
         needed = set(needs)
         if "model" in needed and self.asker is None:
             raise GraderError(
-                f"{name!r} asks a model; give grade_all or equip asker=, a function that sends a request and returns"
-                " the text of the answer",
+                f"{name!r} asks a model; give grade_all or equip asker=, a function that sends a"
+                " request and returns the text of the answer",
                 code="needs_model",
             )
         if "python" in needed and self.python is False:
