@@ -119,6 +119,8 @@ def test_memory_and_files_are_limited(body: str, reason: str) -> None:
     [
         ("import os\nos.abort()", "ended by the system (SIGABRT)"),
         ("import os\nos.closerange(3, 60)\nwhile True: pass", "no longer answers"),
+        ("import os\nos.write(4, b'\\xff\\n')\nreturn 1.0", "no longer answers"),
+        ("import os\nos.write(4, b'[' * 60_000 + b'\\n')\nreturn 1.0", "no longer answers"),
         (
             "import os\nos.write(4, b'{}\\n')\nreturn 1.0",
             "something else than a grade",

@@ -142,6 +142,7 @@ class _Process:
             env=_environment(self._folder.name),
             text=True,
             encoding="utf-8",
+            errors="replace",
             start_new_session=True,
         )
         self._stdin = cast("TextIO", self._child.stdin)
@@ -190,7 +191,7 @@ class _Process:
         finally:
             timer.cancel()
         if line.endswith("\n"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 answer: object = json.loads(line)
                 if isinstance(answer, dict):
                     return cast("dict[str, object]", answer)
