@@ -4,8 +4,6 @@ Run with `python benchmarks/interval_coverage.py`; about 90 seconds on one core.
 The figures stand on the page docs/design/statistics.md.
 """
 
-# ruff: noqa: S311 - a simulation needs repeatable draws, not secret ones
-
 import math
 import random
 import time

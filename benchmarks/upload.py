@@ -7,8 +7,6 @@ peak resident size above what the process holds before it opens the file. The fi
 docs/design/uploading.md.
 """
 
-# ruff: noqa: S311 - rows need repeatable draws, not secret ones
-
 from __future__ import annotations
 
 import argparse

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import gpt4o_tune
-from gpt4o_tune import AzureDeployments, CustomModel, FineTuneJob, RunRecord, errors
+from gpt4o_tune import AzureDeployments, CustomModel, Dataset, FineTuneJob, RunRecord, errors
+from gpt4o_tune.data import validate_grader
 from gpt4o_tune.jobs import WebhookEvent
 
 ROOMS = ("catalog", "data", "errors", "evaluation", "inference", "jobs", "local", "providers")
@@ -92,7 +93,7 @@ def test_every_module_imports_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent, AzureDeployments]
+    "noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent, AzureDeployments, Dataset]
 )
 def test_twin_faces_have_one_signature(noun: type) -> None:
     """A verb and its asynchronous face take the same arguments."""
@@ -120,6 +121,10 @@ def test_twin_faces_have_one_signature(noun: type) -> None:
         (CustomModel.chat, ["self", "messages"]),
         (CustomModel.stream, ["self", "prompt"]),
         (CustomModel.compare, ["self", "dataset"]),
+        (Dataset.check, ["self"]),
+        (Dataset.probe_images, ["self"]),
+        (Dataset.moderate, ["self"]),
+        (validate_grader, ["grader"]),
     ],
 )
 def test_all_but_the_obvious_is_keyword_only(verb: object, positional: list[str]) -> None:

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from gpt4o_tune import LocalServer
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/guide.md", "docs/reference/jobs.md", "docs/reference/graders.md"]
+PAGES = [
+    "README.md",
+    "docs/guide.md",
+    "docs/reference/checks.md",
+    "docs/reference/forms.md",
+    "docs/reference/graders.md",
+    "docs/reference/jobs.md",
+    "docs/reference/quality.md",
+    "docs/reference/review.md",
+]
 
 
 def heldout() -> Dataset:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gpt4o_tune.data import (
+        CallRecorder,
         CheckReport,
         CostEstimate,
         Dataset,
         OverlapReport,
         Problem,
+        Review,
         Split,
         TokenReport,
     )
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AzureDeployments",
     "BudgetError",
+    "CallRecorder",
     "CatalogError",
     "CheckReport",
     "Comparison",
@@ -84,6 +87,7 @@ __all__ = [
     "Profile",
     "Provider",
     "ProviderError",
+    "Review",
     "RunRecord",
     "Split",
     "TokenReport",
@@ -98,6 +102,7 @@ __all__ = [
 _HOME = {
     "AzureDeployments": "providers",
     "BudgetError": "errors",
+    "CallRecorder": "data",
     "CatalogError": "errors",
     "CheckReport": "data",
     "Comparison": "evaluation",
@@ -126,6 +131,7 @@ _HOME = {
     "Profile": "providers",
     "Provider": "providers",
     "ProviderError": "errors",
+    "Review": "data",
     "RunRecord": "jobs",
     "Split": "data",
     "TokenReport": "data",

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,7 @@ from tests.data.cases import (
     CASES,
     SOUND,
     Case,
+    Row,
     answer,
     as_bytes,
     call,
@@ -26,6 +27,7 @@ from tests.data.cases import (
     chat,
     many,
     pair,
+    tool,
     user,
 )
 
@@ -43,13 +45,15 @@ def report_on(data: bytes, folder: Path, **arguments: str) -> CheckReport:
     return Dataset.from_jsonl(path).check(**arguments)  # type: ignore[arg-type]
 
 
-def problems_of(case: Case, data: bytes, folder: Path) -> list[Problem]:
+def problems_of(
+    case: Case, data: bytes, folder: Path, *, arguments: dict[str, Any], name: str = "data.jsonl"
+) -> list[Problem]:
     """Check a file as a case asks for it."""
     if not case.limits:
-        path = folder / "data.jsonl"
+        path = folder / name
         path.write_bytes(data)
         dataset = Dataset.from_jsonl(path, format=case.format)
-        return [*dataset.check(**case.arguments).problems]  # type: ignore[arg-type]
+        return [*dataset.check(**arguments).problems]
     scope = scope_for("gpt-4o", provider="openai", method="supervised", format="chat")
     return check(
         enumerate(data.splitlines(keepends=True), start=1),
@@ -61,18 +65,26 @@ def problems_of(case: Case, data: bytes, folder: Path) -> list[Problem]:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_rule_finds_its_fault_and_nothing_else(case: Case, tmp_path: Path) -> None:
     """The faulty file has the code, with a message and a next step; its sound neighbour has it not."""
-    found = [p for p in problems_of(case, as_bytes(case.fails), tmp_path) if p.code == case.code]
+    problems = problems_of(
+        case, as_bytes(case.fails), tmp_path, arguments=case.arguments, name=case.name
+    )
+    found = [problem for problem in problems if problem.code == case.code]
     assert found
     for problem in found:
         assert problem.message.endswith(".")
         assert problem.fix.endswith((".", "?", "}", ">"))
-    neighbour = problems_of(case, as_bytes(case.passes), tmp_path)
+    sound = case.arguments if case.passing_arguments is None else case.passing_arguments
+    neighbour = problems_of(case, as_bytes(case.passes), tmp_path, arguments=sound)
     assert case.code not in {problem.code for problem in neighbour}
 
 
 def test_every_rule_has_a_case() -> None:
-    """No rule goes untested, and no case names a rule that is gone."""
-    assert {case.code for case in CASES} == {rule.code for rule in RULES}
+    """No rule goes untested, and no case names a rule that is gone.
+
+    Rules on what the network answers have their cases in `test_probing` and `test_moderation`.
+    """
+    offline = {rule.code for rule in RULES if rule.subject not in ("fetched", "verdict")}
+    assert {case.code for case in CASES} == offline
 
 
 def test_every_rule_is_documented_once() -> None:
@@ -178,6 +190,43 @@ def test_too_long_says_how_much_is_cut() -> None:
     assert f"{tokens - 65_536:,} at the end" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("messages", "path", "words"),
+    [
+        ([user("a"), answer("word " * 66_000)], "messages[1]", " of the assistant message."),
+        (
+            [user("word " * 66_000), answer("yes"), user("b"), answer("c")],
+            "messages[0]",
+            " of the user message and the 3 messages after it, so no answer is left to learn.",
+        ),
+        (
+            [user("a"), answer("b"), user("word " * 66_000), answer("c")],
+            "messages[2]",
+            " of the user message and the message after it.",
+        ),
+    ],
+)
+def test_too_long_says_what_is_cut(messages: list[Row], path: str, words: str) -> None:
+    """The message that the limit falls into, how much of it goes, and what goes with it."""
+    data = Dataset.from_records(chat(*messages))
+    place = int(path[-2])
+    before = Dataset.from_records(chat(*messages[:place])).tokens().total if place else 3
+    through = Dataset.from_records(chat(*messages[: place + 1])).tokens().total
+
+    (problem,) = [p for p in data.check().problems if p.code == "too-long"]
+
+    assert problem.path == path
+    lost = f"{through - 65_536:,} of the {through - before:,}"
+    assert f"cut off: {lost}{words}" in problem.message
+
+
+def test_too_long_by_tools_alone() -> None:
+    """Tools stand before all messages."""
+    rows = chat(tools=[tool(description="word " * 66_000)])
+    (problem,) = [p for p in Dataset.from_records(rows).check().problems if p.code == "too-long"]
+    assert "the tools alone fill the context" in problem.message
+
+
 def test_an_unknown_model_is_refused_at_once() -> None:
     """A misspelt model is the caller's mistake and no fault of the data."""
     with pytest.raises(ProviderError, match="gpt-4o"):
@@ -253,7 +302,7 @@ def test_a_report_fits_a_terminal_and_loses_nothing(tmp_path: Path) -> None:
     assert "= fix: " in text
     assert len(report.to_dict()["problems"]) == 2 * 998  # type: ignore[arg-type]
     assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
-    assert report._repr_html_().startswith("<pre")
+    assert "<code>invalid-weight</code>" in report._repr_html_()
 
 
 def test_a_part_of_a_file_is_checked_as_what_it_is(tmp_path: Path) -> None:

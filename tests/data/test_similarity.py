@@ -41,7 +41,7 @@ def chat(user: str, answer: str = "fine", *, system: str | None = None) -> Row:
 
 def fillers(count: int, *, words: int = 12, seed: int = 1) -> list[Row]:
     """Rows that are like nothing else."""
-    draw = random.Random(seed)  # noqa: S311  # no secret
+    draw = random.Random(seed)  # no secret
     return [
         chat(" ".join(f"w{draw.randrange(10**6)}" for _ in range(words)), f"a{number}")
         for number in range(count)

@@ -92,7 +92,7 @@ def test_confidence_must_be_a_share(confidence: float) -> None:
 
 def test_wilson_covers_the_truth_as_announced() -> None:
     """Over true shares of all sizes, 95 % intervals hold the truth 95 times in 100."""
-    draw = random.Random(11)  # noqa: S311 - simulation
+    draw = random.Random(11)
     for n in (10, 40):
         truths = [draw.random() for _ in range(4000)]
 
@@ -180,7 +180,7 @@ def test_tango_is_symmetric(counts: tuple[int, int, int]) -> None:
 
 def test_tango_covers_the_truth_as_announced() -> None:
     """Over many discordances, 95 % intervals hold the true difference about 95 times in 100."""
-    draw = random.Random(12)  # noqa: S311 - simulation
+    draw = random.Random(12)
     held, n, repeats = 0, 40, 3000
     for _ in range(repeats):
         discordance = draw.uniform(0.05, 0.6)
@@ -211,7 +211,7 @@ def test_holm_never_lowers_a_p_value(p_values: list[float]) -> None:
 
 def test_bootstrap_equals_scipy() -> None:
     """BCa limits agree with scipy's on skewed scores, up to the noise of resampling."""
-    draw = random.Random(3)  # noqa: S311 - simulation
+    draw = random.Random(3)
     values = [draw.betavariate(5, 1) for _ in range(60)]
 
     ours = bootstrap_mean(values, seed=1, resamples=20_000)
@@ -258,7 +258,7 @@ def test_sign_flip_is_mcnemar_on_yes_and_no(b: int, c: int, agree: int) -> None:
 
 def test_sign_flip_equals_the_exact_distribution() -> None:
     """With many rows the drawn p value agrees with the whole distribution of flipped sums."""
-    draw = random.Random(5)  # noqa: S311 - simulation
+    draw = random.Random(5)
     tenths = [round(draw.gauss(0.5, 3)) for _ in range(80)]
     chances = {0: 1.0}
     for size in tenths:
@@ -299,7 +299,7 @@ def test_detectable_difference_is_found_four_times_in_five(n: int, discordance: 
     difference = minimum_detectable_difference(n, discordance=discordance)
     assert difference is not None
     spread = max(discordance, difference)
-    draw = random.Random(n)  # noqa: S311 - simulation
+    draw = random.Random(n)
     repeats, found = 3000, 0
     for _ in range(repeats):
         draws = [draw.random() for _ in range(n)]

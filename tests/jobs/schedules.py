@@ -131,7 +131,7 @@ class Bench:
 
     def run(self, number: int) -> None:
         """Run one schedule and check what must hold; half of them on each face."""
-        draw = random.Random(number)  # noqa: S311  # repeatable, not secret
+        draw = random.Random(number)  # repeatable, not secret
         # The library's own jitter comes from here.
         random.seed(number)
         clock = VirtualClock()

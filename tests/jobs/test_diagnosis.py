@@ -92,7 +92,7 @@ def test_noisy_flat_validation_is_no_alarm(size: int, noise: float) -> None:
 
     The two losses compared one by one would be 5 % apart in most of these runs.
     """
-    source = random.Random(size * 100 + round(noise * 100))  # noqa: S311  # a seeded experiment
+    source = random.Random(size * 100 + round(noise * 100))  # a seeded experiment
     training = [3.0 * math.exp(-5 * step / size) + 0.2 for step in range(size)]
     found = [
         run_of(
@@ -107,7 +107,7 @@ def test_noisy_flat_validation_is_no_alarm(size: int, noise: float) -> None:
 @pytest.mark.parametrize("noise", [0.05, 0.2])
 def test_a_rise_is_found_under_noise(noise: float) -> None:
     """Validation loss on batches that rises by half is found from 300 noisy steps, near its turning point."""
-    source = random.Random(7)  # noqa: S311  # a seeded experiment
+    source = random.Random(7)  # a seeded experiment
     training = [3.0 * math.exp(-step / 40) + 0.2 for step in range(300)]
     for _ in range(20):
         batches = [

@@ -107,7 +107,7 @@ def orders(count: int) -> list[tuple[int, ...]]:
     both_look_first = (0, 1) * REQUESTS
     second_creates_last = (1, 1, 1, 1, *(0,) * REQUESTS, 1, 1)
     second_is_a_step_behind = (0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1)
-    draw = random.Random(7)  # noqa: S311  # repeatable, not secret
+    draw = random.Random(7)  # repeatable, not secret
     places = list(itertools.combinations(range(2 * REQUESTS), REQUESTS))
     drawn = [
         tuple(int(place in mine) for place in range(2 * REQUESTS))

@@ -35,7 +35,8 @@ class Answer:
 
     content: object = None
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    """Further headers, or other values for those that go with every answer; None leaves one out."""
 
     def encoded(self) -> bytes:
         return (
@@ -106,11 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
         )
         answer = self.owner.answer(request)
         content = b"" if answer.status == 204 else answer.encoded()
+        usual = {"content-type": "application/json", "content-length": str(len(content))}
         self.send_response(answer.status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
+        for name, value in {**usual, **answer.headers}.items():
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt4o_tune import FineTuneJob, Hyperparameters, Provider, ProviderError
+from gpt4o_tune import (
+    Dataset,
+    DatasetError,
+    FineTuneJob,
+    Hyperparameters,
+    Provider,
+    ProviderError,
+)
 from gpt4o_tune.jobs import WandbIntegration
 from gpt4o_tune.providers import profiles
 from tests.conftest import VirtualClock
@@ -151,6 +158,41 @@ def test_a_grader_belongs_to_reinforcement() -> None:
     """Elsewhere it is a mistake, not something to drop."""
     with pytest.raises(ValueError, match="belongs to method 'reinforcement', not to 'supervised'"):
         planned(grader=GRADER)
+
+
+@pytest.mark.parametrize(
+    ("grader", "code"),
+    [
+        ({**GRADER, "operation": "neq"}, "invalid-grader"),
+        ({**GRADER, "reference": "{{item.result}}"}, "missing-grader-field"),
+    ],
+)
+def test_a_grader_has_to_fit_the_rows(grader: Mapping[str, object], code: str) -> None:
+    """What would fail on the service's side fails before the upload."""
+    with pytest.raises(DatasetError) as caught:
+        reinforced(grader=grader)
+    assert {problem.code for problem in caught.value.problems} == {code}
+
+
+def test_a_job_beyond_the_limit_of_tokens_is_refused() -> None:
+    """Azure counts the tokens of the file times the epochs; images make many in little space."""
+    pictures = [
+        {"type": "image_url", "image_url": {"url": f"https://example.com/{n}.png"}}
+        for n in range(64)
+    ]
+    row = {
+        "messages": [
+            {"role": "user", "content": pictures},
+            {"role": "assistant", "content": "Clouds."},
+        ]
+    }
+    with pytest.raises(ProviderError, match="fewer rows or epochs"):
+        FineTuneJob.plan(
+            Dataset.from_records([row] * 850),
+            provider=AZURE,
+            margin_days=0,
+            hyperparameters={"n_epochs": 50},
+        )
 
 
 def test_the_service_can_report_to_weights_and_biases() -> None:

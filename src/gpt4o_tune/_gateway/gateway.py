@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from openai.types import FileObject, Model, Upload
+    from openai.types import FileObject, Model, Moderation, Upload
     from openai.types.chat import ChatCompletion, ChatCompletionChunk
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
     from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
@@ -334,6 +334,23 @@ class Gateway(Paced):
         """Ask for one completion; repeated like a read, since a lost answer costs a fraction of a cent."""
         return await self.read(lambda: self._completion(request), patience=CHAT_PATIENCE)
 
+    async def moderate(self, texts: Sequence[str], *, model: str) -> list[tuple[str, ...]] | None:
+        """Ask which categories each text is flagged for; None where the service screens no texts.
+
+        Repeated like a read, since nothing is changed or billed; rate limits are counted by the minute.
+        """
+        try:
+            answer = await self.read(
+                lambda: self._client.moderations.create(input=list(texts), model=model),
+                patience=CHAT_PATIENCE,
+            )
+        except openai.NotFoundError:
+            return None
+        results = answer.results or []
+        if len(results) != len(texts):
+            raise UnreadableAnswerError(self._base_url)
+        return [_flagged(result) for result in results]
+
     async def stream_chat(
         self, request: Mapping[str, object]
     ) -> AsyncIterator[ChatCompletionChunk]:
@@ -388,6 +405,12 @@ class Gateway(Paced):
         """Return what tells how long each call may take, so that none outlasts the patience by much."""
         end = self.now() + patience
         return lambda: min(CONTROL_TIMEOUT, max(SHORTEST_TIMEOUT, end - self.now()))
+
+
+def _flagged(result: Moderation) -> tuple[str, ...]:
+    """Return the names of the categories as the service writes them, those that are new to it too."""
+    named = result.categories.model_dump(by_alias=True)
+    return tuple(name for name, is_hit in named.items() if is_hit) if result.flagged else ()
 
 
 def _lifetime(seconds: int | None) -> Any:

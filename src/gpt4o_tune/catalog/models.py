@@ -149,6 +149,18 @@ class Limits:
     max_image_examples: int
     """Examples with images per file."""
     max_image_bytes: int
+    preference_roles: tuple[str, ...]
+    """Roles that the messages of an output of a preference pair may have."""
+    max_preference_messages: int | None
+    """Messages per output of a preference pair; None where there is no limit."""
+    one_turn_preference: bool
+    """The input of a preference pair may hold no earlier answer."""
+    reaches_private: bool
+    """The provider may stand inside the user's own network and fetch images there."""
+    asks_for_bom: bool
+    """The provider's documents want files to start with a byte order mark."""
+    max_job_tokens: int | None
+    """Tokens of the training file times epochs; None where no source gives a limit."""
     suffix_max_chars: int
     """A longer model suffix is refused."""
     suffix_warn_chars: int

@@ -18,7 +18,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
 Task = TypeVar("Task")
@@ -41,8 +41,8 @@ def processes() -> int:
 
 def share_out(
     build: Callable[[], Callable[[Task], Result]], tasks: Sequence[Task], *, helpers: int
-) -> list[Result]:
-    """Do every task in this process and some helpers, and return the results in order.
+) -> Iterator[Result]:
+    """Do every task in this process and some helpers, then give the results in order, each once.
 
     Args:
         build: Makes the function that does a task, once per process; both must survive pickling.
@@ -62,7 +62,7 @@ class _Crew(Generic[Task, Result]):
         self._results: dict[int, Result] = {}
         self._failures: list[BaseException] = []
 
-    def run(self, helpers: int) -> list[Result]:
+    def run(self, helpers: int) -> Iterator[Result]:
         started = [helper for _ in range(helpers) if (helper := _start()) is not None]
         threads = [
             threading.Thread(target=self._lead, args=(helper,), daemon=True) for helper in started
@@ -86,7 +86,7 @@ class _Crew(Generic[Task, Result]):
                 thread.join()
         if self._failures:
             raise self._failures[0]
-        return [self._results[number] for number in range(len(self._tasks))]
+        return map(self._results.pop, range(len(self._tasks)))
 
     def _next(self) -> int | None:
         try:

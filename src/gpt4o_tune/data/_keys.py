@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HALF = 8
 """Bytes of each half."""
+KEY = 2 * HALF
+"""Bytes of a key."""
 
 # Escaping to ASCII lets half a surrogate pair through, which has no UTF-8 form.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -27,14 +29,18 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 def row_key(row: Mapping[str, object]) -> bytes:
     """Return the key of the messages of a row, to the last character.
 
-    The answer of a chat row begins at the last message of the assistant; that of a preference pair is both
-    of its outputs.
+    The answer of a chat row begins at the last message of the assistant. The answer half of a preference
+    pair is the better output less the worse, so that the pair turned round has the negative.
     """
     if "messages" in row:
         return _message_key(items(row["messages"]))
-    context = mapping(row.get("input")).get("messages")
-    outputs = [row.get("preferred_output"), row.get("non_preferred_output")]
-    return _digest(_CANONICAL.encode(context)) + _digest(_CANONICAL.encode(outputs))
+    context = _digest(_CANONICAL.encode(mapping(row.get("input")).get("messages")))
+    better, worse = (
+        value_key(row.get("preferred_output")),
+        value_key(row.get("non_preferred_output")),
+    )
+    answer = (better - worse) % 2**64 if better != worse else better
+    return context + answer.to_bytes(HALF)
 
 
 def plain_key(messages: Sequence[Message]) -> bytes:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, get_args, overload
 
 from gpt4o_tune._display import html_text, plural
+from gpt4o_tune.data._compression import named_packing, packed
+from gpt4o_tune.data._store import RowStore
 from gpt4o_tune.data._writing import replace_file
 from gpt4o_tune.data.formats import Format
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gpt4o_tune.data._reading import Records
-    from gpt4o_tune.data._store import RowStore
     from gpt4o_tune.data.decode import Json
     from gpt4o_tune.data.rows import Row
 
@@ -152,13 +153,28 @@ class Selection(Sequence["Row"]):
 
         An untouched dataset is written byte for byte, but for a byte order mark and blank lines. The
         file appears at once and whole: rows go to a temporary file beside it, which then takes its
-        name, so a dataset may be written over the very file that it was opened from.
+        name, so a dataset may be written over the very file that it was opened from. A path that ends
+        in `.gz` or `.zst` is packed; equal rows give equal bytes.
 
         Raises:
             DatasetNotFoundError: The folder does not exist.
             DatasetError: The file that the rows come from changed meanwhile.
+            MissingExtraError: The path ends in `.zst`, and the extra `zstd` is not installed.
         """
-        return replace_file(Path(path).expanduser(), self._pieces())
+        place = Path(path).expanduser()
+        return replace_file(place, packed(self._pieces(), named_packing(place)))
+
+    def _rewritten(self, rows: Sequence[int], written: Mapping[int, bytes]) -> Self:
+        """Take rows by number, some of them with bytes of their own that end a line."""
+        if not written:
+            return self.select(rows)
+        numbers = array("Q", map(self._numbers.__getitem__, rows))
+        pieces = zip(rows, self._store.iterate(numbers), strict=True)
+        ended = (
+            written.get(row) or (raw if raw.endswith(b"\n") else raw + b"\n") for row, raw in pieces
+        )
+        store = RowStore.from_lines(ended)
+        return type(self)(store, range(len(store)), format=self.format)
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the rows; where they were chosen or moved, each ends its line."""

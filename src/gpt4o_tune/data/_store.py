@@ -1,7 +1,8 @@
 """An immutable store of rows: the bytes of a JSONL file, and where each row lies in them.
 
 A file is mapped and indexed in one pass, never parsed or copied, so a million rows cost two integers
-each. Rows keep their own line ends, so writing them all gives the file back byte for byte.
+each; a packed one is unpacked to disk first. Rows keep their own line ends, so writing them all gives
+the file back byte for byte.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import weakref
 from array import array
 from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
+from operator import le
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from gpt4o_tune.data._compression import packing_of, unpacked
 from gpt4o_tune.data.formats import detect
 from gpt4o_tune.errors import DatasetError, DatasetNotFoundError
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.catalog import Model
     from gpt4o_tune.data._facts import StoredKeys
+    from gpt4o_tune.data._sketch import Sketches
     from gpt4o_tune.data._token_counts import TokenCounts
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.report import Problem
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 BOM = b"\xef\xbb\xbf"
 
 _HEAD_BYTES = 4096
+_IN_MEMORY_BYTES = 16 << 20
 _RESIDENT_BYTES = 16 << 20
 """Bytes read before mapped pages are given back; they stay in the system's cache, not in the process."""
 
@@ -48,10 +53,13 @@ class _OpenFile:
     """Where it is, wherever the process goes."""
     size: int
     mtime_ns: int
-    descriptor: int = field(compare=False)
+    descriptor: int | None = field(compare=False)
+    """None where the file was unpacked, so that its own bytes no longer matter."""
 
     def verify(self) -> None:
         """Raise `DatasetError` where the mapped file was written to: its bytes may be gone."""
+        if self.descriptor is None:
+            return
         now = os.fstat(self.descriptor)
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise DatasetError(
@@ -83,19 +91,23 @@ class SpanReader:
     """Reads spans of an open file, neighbours together."""
 
     def __init__(self, descriptor: int) -> None:
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
 
     def spans(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
         """Yield the bytes between bounds."""
-        if starts and ends[-1] - starts[0] <= 2 * sum(ends) - 2 * sum(starts):
-            self._file.seek(starts[0])
-            block, first = self._file.read(ends[-1] - starts[0]), starts[0]
+        ascending = all(map(le, starts, starts[1:]))
+        if starts and ascending and ends[-1] - starts[0] <= 2 * (sum(ends) - sum(starts)):
+            first = starts[0]
+            block = self._read(first, ends[-1])
             for start, end in zip(starts, ends, strict=True):
                 yield block[start - first : end - first]
             return
-        for start, end in zip(starts, ends, strict=True):
-            self._file.seek(start)
-            yield self._file.read(end - start)
+        yield from map(self._read, starts, ends)
+
+    def _read(self, start: int, end: int) -> bytes:
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, end - start)
 
 
 class RowStore:
@@ -113,6 +125,7 @@ class RowStore:
         "keys",
         "lines",
         "problems",
+        "sketches",
         "token_counts",
     )
 
@@ -125,37 +138,72 @@ class RowStore:
             buffer, start=len(BOM) if self.has_bom else 0
         )
         self.token_counts: dict[Model, TokenCounts] = {}
-        """Caches that all datasets over the store share: this, and the two below."""
+        """Caches that all datasets over the store share: this, and the three below."""
+        self.sketches: Sketches | None = None
         self.keys: StoredKeys | None = None
         self.problems: dict[tuple[str, ...], tuple[Problem, ...]] = {}
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Map a file and find its rows.
+        """Map a file and find its rows, through gzip or Zstandard where its first bytes show one.
 
         Raises:
             DatasetNotFoundError: No regular file that may be read is at `path`.
+            DatasetError: The file is packed, and damaged or cut short.
+            MissingExtraError: The file is packed with Zstandard, and nothing installed reads that.
         """
         place = Path(path).expanduser()
         try:
             descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
-            raise _unreadable(place, error) from None
+            raise unreadable(place, error) from None
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise _unreadable(place, None)
-            # An empty file cannot be mapped.
-            buffer = mmap(descriptor, 0, access=ACCESS_READ) if status.st_size else b""
+                raise unreadable(place, None)
+            buffer = _unpack(descriptor, name=str(place))
+            is_packed = buffer is not None
+            if buffer is None:
+                buffer = _map(descriptor)
             file = _OpenFile(
-                place, place.absolute(), status.st_size, status.st_mtime_ns, descriptor
+                place,
+                place.absolute(),
+                status.st_size,
+                status.st_mtime_ns,
+                None if is_packed else descriptor,
             )
             store = cls(buffer, file=file)
         except BaseException:
             os.close(descriptor)
             raise
-        weakref.finalize(store, os.close, descriptor)
+        if is_packed:
+            os.close(descriptor)
+        else:
+            weakref.finalize(store, os.close, descriptor)
         return store
+
+    @classmethod
+    def from_lines(cls, lines: Iterable[bytes]) -> Self:
+        """Keep rows that were made here: in memory, from 16 MiB on in a file without a name.
+
+        The system removes that file with the last dataset over it.
+
+        Args:
+            lines: Rows that end their lines.
+
+        Raises:
+            OSError: There is no room for the file; `TMPDIR` names another folder for it.
+        """
+        import tempfile
+
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            file.writelines(lines)
+            size = file.tell()
+            if size <= _IN_MEMORY_BYTES:
+                file.seek(0)
+                return cls(file.read())
+            file.flush()
+            return cls(_map(file.fileno()))
 
     @property
     def path(self) -> Path | None:
@@ -217,8 +265,10 @@ class RowStore:
 
     @property
     def place(self) -> Place | None:
-        """Where another process finds the bytes; None where they are in memory only."""
-        return Place(self._file.path, self._file.size, self._file.mtime_ns) if self._file else None
+        """Where another process finds the bytes; None where this one alone has them."""
+        if self._file is None or self._file.descriptor is None:
+            return None
+        return Place(self._file.path, self._file.size, self._file.mtime_ns)
 
     def bounds(self, rows: Sequence[int]) -> tuple[array[int], array[int], Sequence[int]]:
         """Return where rows start and end in the buffer, and their line numbers."""
@@ -261,27 +311,54 @@ class RowStore:
             yield self._ends[row] - self._starts[row]
 
 
+def _map(descriptor: int) -> bytes | mmap:
+    # An empty file cannot be mapped.
+    return mmap(descriptor, 0, access=ACCESS_READ) if os.fstat(descriptor).st_size else b""
+
+
+def _unpack(descriptor: int, *, name: str) -> bytes | mmap | None:
+    """Map the unpacked bytes of a file, or return None where it is not packed."""
+    with open(descriptor, "rb", closefd=False) as file:
+        packing = packing_of(file)
+        if packing is None:
+            return None
+        # The mapping keeps the bytes of the nameless file.
+        with unpacked(file, packing, name=name) as plain:
+            return _map(plain.fileno())
+
+
 def _index(
     buffer: bytes | mmap, *, start: int
 ) -> tuple[array[int], array[int], Sequence[int], array[int]]:
     """Find where rows start and end, their line numbers from 1, and the lines that are blank."""
-    starts, ends, lines, blank = array("Q"), array("Q"), array("Q"), array("Q")
-    position, size, number = start, len(buffer), 0
-    resident_from = start
+    starts, ends, blank = array("Q"), array("Q"), array("Q")
+    position, size, find, append = start, len(buffer), buffer.find, ends.append
     while position < size:
-        if position - resident_from > _RESIDENT_BYTES:
-            _give_back(buffer)
-            resident_from = position
-        number += 1
-        end = buffer.find(b"\n", position) + 1 or size
-        if buffer[position] in _WHITE_SPACE and not buffer[position:end].strip():
-            blank.append(number)
-        else:
-            starts.append(position)
-            ends.append(end)
-            lines.append(number)
-        position = end
-    return starts, ends, lines if blank else range(1, number + 1), blank
+        first, enough = len(ends), min(position + _RESIDENT_BYTES, size)
+        starts.append(position)
+        while position < enough:
+            position = find(b"\n", position) + 1 or size
+            append(position)
+        starts += ends[first:-1]
+        heads = bytes(map(buffer.__getitem__, starts[first:]))
+        # Only a line that opens with white space can be blank, and hardly any does.
+        if len(heads.translate(None, _WHITE_SPACE)) < len(heads):
+            blank.extend(
+                line + 1
+                for line in range(first, len(ends))
+                if not buffer[starts[line] : ends[line]].strip()
+            )
+        _give_back(buffer)
+    if not blank:
+        return starts, ends, range(1, len(ends) + 1), blank
+    empty = set(blank)
+    lines = array("Q", (line for line in range(1, len(ends) + 1) if line not in empty))
+    return (
+        array("Q", (starts[line - 1] for line in lines)),
+        array("Q", (ends[line - 1] for line in lines)),
+        lines,
+        blank,
+    )
 
 
 def _give_back(buffer: bytes | mmap) -> None:
@@ -304,7 +381,8 @@ def _reopen(path: Path, size: int, mtime_ns: int) -> RowStore:
     return store
 
 
-def _unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+def unreadable(path: Path, error: OSError | None) -> DatasetNotFoundError:
+    """Say why a file cannot be opened, and what may be meant; no error means that it is no file."""
     if path.is_dir():
         inside = _names(sorted(path.glob("*.jsonl")))
         hint = f"It holds {inside}." if inside else "It holds no .jsonl file."

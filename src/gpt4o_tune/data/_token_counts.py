@@ -27,16 +27,16 @@ class CountColumns(NamedTuple):
     def of(cls, counts: Iterable[RowTokens]) -> CountColumns:
         """Put counts of rows into columns."""
         columns = [*zip(*counts, strict=True)] or [(), (), ()]
-        return cls(*(array("q", column) for column in columns))
+        return cls(*(array("i", column) for column in columns))
 
 
 class TokenCounts:
     """Three whole numbers per row of a store, some of them still unknown. All for one model."""
 
     def __init__(self, rows: int) -> None:
-        self._total = array("q", [_UNKNOWN]) * rows
-        self._trained = array("q", [_UNKNOWN]) * rows
-        self._guessed_images = array("q", [_UNKNOWN]) * rows
+        self._total = array("i", [_UNKNOWN]) * rows
+        self._trained = array("i", [_UNKNOWN]) * rows
+        self._guessed_images = array("i", [_UNKNOWN]) * rows
 
     def missing(self, numbers: Sequence[int]) -> Sequence[int]:
         """Return those of some rows that are not counted yet."""
@@ -65,7 +65,7 @@ class TokenCounts:
             *(
                 column[numbers.start : numbers.stop]
                 if isinstance(numbers, range) and numbers.step == 1
-                else array("q", map(column.__getitem__, numbers))
+                else array("i", map(column.__getitem__, numbers))
                 for column in (self._total, self._trained, self._guessed_images)
             )
         )

@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from typing import NoReturn, TypeAlias, cast
 
-__all__ = ["MAX_DEPTH", "Json", "JsonObject", "decode", "has_lone_surrogate", "is_too_deep"]
+__all__ = [
+    "MAX_DEPTH",
+    "Json",
+    "JsonObject",
+    "decode",
+    "decode_value",
+    "has_lone_surrogate",
+    "is_too_deep",
+]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
@@ -37,13 +45,23 @@ def decode(line: bytes) -> JsonObject:
         ValueError: The line is not UTF-8, not JSON, not an object, repeats a key, or holds NaN,
             infinity or half of a surrogate pair. Which of these, `gpt4o_tune.data.checks.lines` says.
     """
-    text = line.decode()
+    value = decode_value(line)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return value
+
+
+def decode_value(data: bytes) -> Json:
+    """Read JSON of any kind, as strictly as `decode` reads an object.
+
+    Raises:
+        ValueError: As `decode` raises it.
+    """
+    text = data.decode()
     try:
         value = cast("Json", _DECODER.decode(text))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
     if text.count("{") + text.count("[") > MAX_DEPTH and is_too_deep(value):
         raise ValueError("nested too deeply")
     if ("\\ud" in text or "\\uD" in text) and has_lone_surrogate(value):

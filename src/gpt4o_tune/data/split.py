@@ -19,10 +19,12 @@ would scatter by 3 rows around 10, and at 20 rows be 0 in one split of eight. Ex
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,16 +58,6 @@ class Split(Generic[Part]):
             yield self.test
 
 
-class _Group(NamedTuple):
-    """Rows that must stay together."""
-
-    draw: bytes
-    """Where the group lies between the two ends, as a big-endian number."""
-    keys: tuple[bytes, ...]
-    rows: tuple[int, ...]
-    stratum: str
-
-
 def assign(
     groups: Sequence[int],
     keys: Sequence[bytes],
@@ -97,20 +89,85 @@ def assign(
     _check_shares(validation=validation, test=test)
     if len(keys) != len(groups) or (strata is not None and len(strata) != len(groups)):
         raise ValueError("groups, keys and strata must have one entry per row")
-    left = _draw(groups, keys, seed=seed, strata=strata or [""] * len(groups))
-    sizes = Counter(strata or [""] * len(groups))
+    drawn = _Draw(groups, keys, seed=seed, strata=strata)
+    sizes = Counter(strata) if strata else {"": len(groups)}
     parts = [TRAIN] * len(groups)
+    left = drawn.order
     for part, share, needed_later in ((VALIDATION, validation, test > 0), (TEST, test, False)):
         # Validation takes from the far end and test from the near one, so that both borders are with
         # training.
-        left.reverse()
+        left = left[::-1]
         spare = len(left) - 1
-        chosen = _choose(left, sizes, share, at_most=max(spare - needed_later, min(spare, 1)))
-        for row in (row for group in chosen for row in group.rows):
+        at_most = max(spare - needed_later, min(spare, 1))
+        chosen = drawn.choose(left, _quotas(sizes, share), at_most=at_most if share else 0)
+        for row in chain.from_iterable(map(drawn.rows, chosen)):
             parts[row] = part
-        taken = {group.rows for group in chosen}
-        left = [group for group in left if group.rows not in taken]
+        left = [lead for lead in left if parts[lead] == TRAIN]
     return parts
+
+
+class _Draw:
+    """Groups in the order of their draws; a group goes by its first row."""
+
+    def __init__(
+        self,
+        groups: Sequence[int],
+        keys: Sequence[bytes],
+        *,
+        seed: int,
+        strata: Sequence[str] | None,
+    ) -> None:
+        self._keys = keys
+        self._strata = strata
+        self._several: dict[int, list[int]] = {}
+        """Rows of the groups of two and more."""
+        first: dict[int, int] = {}
+        for row, group in enumerate(groups):
+            if (lead := first.setdefault(group, row)) != row:
+                self._several.setdefault(lead, [lead]).append(row)
+        # Where a group lies between the two ends, as whole numbers.
+        draws = array("Q", bytes(8 * len(groups)))
+        for lead in first.values():
+            key = min(map(keys.__getitem__, self.rows(lead)))
+            digest = blake2b(b"%d:" % seed + key, digest_size=8).digest()
+            draws[lead] = int.from_bytes(digest)
+        self.order = sorted(first.values(), key=draws.__getitem__)
+        self._break_ties(draws)
+
+    def rows(self, lead: int) -> Sequence[int]:
+        """Return the rows of a group."""
+        return self._several.get(lead) or (lead,)
+
+    def choose(self, leads: Sequence[int], needed: dict[str, int], *, at_most: int) -> list[int]:
+        """Take groups from the front until every stratum has what it needs, and one group at least."""
+        if at_most <= 0:
+            return []
+        missing = sum(needed.values())
+        chosen: list[int] = []
+        for lead in leads:
+            if missing <= 0 or len(chosen) >= at_most:
+                break
+            size, stratum = len(self.rows(lead)), self._stratum(lead)
+            if size <= needed[stratum]:
+                needed[stratum] -= size
+                missing -= size
+                chosen.append(lead)
+        return chosen or [min(leads, key=lambda lead: len(self.rows(lead)))]
+
+    def _stratum(self, lead: int) -> str:
+        if self._strata is None:
+            return ""
+        return _commonest(map(self._strata.__getitem__, self.rows(lead)))
+
+    def _break_ties(self, draws: array[int]) -> None:
+        """Put groups that start with equal keys in the order of their further keys."""
+        order = self.order
+        tied = [at for at in range(1, len(order)) if draws[order[at - 1]] == draws[order[at]]]
+        if tied:
+            keys = self._keys
+            order.sort(
+                key=lambda lead: (draws[lead], sorted(map(keys.__getitem__, self.rows(lead))))
+            )
 
 
 def _check_shares(*, validation: float, test: float) -> None:
@@ -124,42 +181,9 @@ def _check_shares(*, validation: float, test: float) -> None:
         )
 
 
-def _draw(
-    groups: Sequence[int], keys: Sequence[bytes], *, seed: int, strata: Sequence[str]
-) -> list[_Group]:
-    """Return the groups in the order of their draws."""
-    members: dict[int, list[int]] = {}
-    for row, group in enumerate(groups):
-        members.setdefault(group, []).append(row)
-    drawn: list[_Group] = []
-    for rows in members.values():
-        own = sorted(keys[row] for row in rows)
-        # The further keys break ties between groups that start with equal ones.
-        digest = blake2b(b"%d:" % seed + own[0], digest_size=16).digest()
-        drawn.append(
-            _Group(digest, tuple(own), tuple(rows), _commonest(strata[row] for row in rows))
-        )
-    return sorted(drawn)
-
-
 def _commonest(strata: Iterable[str]) -> str:
     counts = Counter(strata)
     return min(counts, key=lambda stratum: (-counts[stratum], stratum))
-
-
-def _choose(
-    groups: Sequence[_Group], sizes: Mapping[str, int], share: float, *, at_most: int
-) -> list[_Group]:
-    """Take groups from the front until every stratum has its share, and one group at least."""
-    if share == 0 or at_most <= 0:
-        return []
-    needed = _quotas(sizes, share)
-    chosen: list[_Group] = []
-    for group in groups:
-        if len(group.rows) <= needed[group.stratum] and len(chosen) < at_most:
-            needed[group.stratum] -= len(group.rows)
-            chosen.append(group)
-    return chosen or [min(groups, key=lambda group: len(group.rows))]
 
 
 def _quotas(sizes: Mapping[str, int], share: float) -> dict[str, int]:

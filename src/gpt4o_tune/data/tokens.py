@@ -66,7 +66,7 @@ class TokenReport:
     training_context: int | None
     """Tokens per example that the model can train on; None where no source gives it."""
     counts: CountColumns = field(hash=False, repr=False)
-    """The counts in three arrays of eight bytes a row, which a million rows can afford."""
+    """The counts in three arrays of four bytes a row, which a million rows can afford."""
     basis: str
     """How the counts came about, and what in them is an estimate."""
 

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from gpt4o_tune import catalog
 from gpt4o_tune._display import html_text, money, plural
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
-    from gpt4o_tune.catalog import Method
+    from gpt4o_tune.catalog import Method, ProviderKind
     from gpt4o_tune.data import CostEstimate, Dataset
     from gpt4o_tune.jobs.integrations import WandbIntegration
     from gpt4o_tune.providers import Provider
@@ -146,7 +146,8 @@ def make_plan(
     """Check everything that can be checked here and estimate the cost.
 
     Raises:
-        ProviderError: The model is unknown, or this provider does not train it by this method.
+        ProviderError: The model is unknown, this provider does not train it by this method, or the job
+            has more tokens than it takes.
         ModelRetiredError: The provider has ended its training or soon switches its fine-tunes off.
         DatasetError: A row has an error.
         BudgetError: The estimate exceeds the budget.
@@ -171,11 +172,18 @@ def make_plan(
             shutdown_date=shutdown_date,
         )
     )
-    training.check(model=model, provider=provider.kind, method=method).raise_for_errors()
+    target: _Target = {
+        "model": model,
+        "provider": provider.kind,
+        "method": method,
+        "grader": grader,
+    }
+    training.check(**target).raise_for_errors()
     if validation is not None:
-        _check_validation(training, validation, model=model, provider=provider, method=method)
+        _check_validation(training, validation, target)
         warnings += _contamination(training, validation)
     estimate = _estimate(training, model, settings, provider)
+    _check_tokens(estimate, provider)
     _check_budget(estimate, budget_usd, provider)
     for warning in warnings:
         log.warning("%s", warning)
@@ -226,15 +234,22 @@ def _estimate(
     return dataclasses.replace(estimate, model=model, basis=basis)
 
 
-def _check_validation(
-    training: Dataset, validation: Dataset, *, model: str, provider: Provider, method: Method
-) -> None:
+class _Target(TypedDict):
+    """What rows are checked for."""
+
+    model: str
+    provider: ProviderKind
+    method: Method
+    grader: Mapping[str, object] | None
+
+
+def _check_validation(training: Dataset, validation: Dataset, target: _Target) -> None:
     if validation.format != training.format:
         raise DatasetError(
             f"training rows are in {training.format!r} format but validation rows in "
             f"{validation.format!r}; both must be in one"
         )
-    report = validation.check(model=model, provider=provider.kind, method=method)
+    report = validation.check(**target)
     # The least number of examples is a rule for training rows alone.
     report.without("too-few-examples").raise_for_errors()
 
@@ -262,6 +277,15 @@ def _system_of(row: Mapping[str, object]) -> str | None:
         if message.get("role") in ("system", "developer") and isinstance(prompt, str):
             return prompt
     return None
+
+
+def _check_tokens(estimate: CostEstimate, provider: Provider) -> None:
+    limit = catalog.load().limits(provider.kind).max_job_tokens
+    if limit is not None and estimate.tokens > limit:
+        raise ProviderError(
+            f"{estimate.tokens:,} tokens (rows times {plural(estimate.epochs, 'epoch')}) are more than the "
+            f"{limit:,} that {provider.kind} trains in one job; take fewer rows or epochs"
+        )
 
 
 def _check_budget(estimate: CostEstimate, budget_usd: float | None, provider: Provider) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from gpt4o_tune.data.checks.arguments import schema_faults
 from gpt4o_tune.data.checks.rule import Finding, kind, nearest, shown
+from gpt4o_tune.data.checks.structure import message_lists
 from gpt4o_tune.data.checks.tools import FUNCTION_NAME
 
 if TYPE_CHECKING:
@@ -115,6 +116,32 @@ def _parsed(text: str) -> Json | _NotJson:
         return cast("Json", json.loads(text))
     except (ValueError, RecursionError):
         return _NotJson()
+
+
+def two_call_forms(turn: Turn, scope: Scope) -> Iterable[Finding]:
+    """Both forms of calling in one message."""
+    if turn.body.get("tool_calls") and turn.body.get("function_call"):
+        yield Finding(
+            "The message calls by 'tool_calls' and by the older 'function_call'.",
+            "Keep 'tool_calls'.",
+            f"{turn.path}.function_call",
+        )
+
+
+def parallel_calls(row: JsonObject, scope: Scope) -> Iterable[Finding]:
+    """Several calls at once in a row that switches them off."""
+    source = row.get("input") if scope.format == "preference" else row
+    if not isinstance(source, dict) or source.get("parallel_tool_calls") is not False:
+        return
+    for path, messages in message_lists(row, scope):
+        for place, message in enumerate(messages if isinstance(messages, list) else ()):
+            listed = message.get("tool_calls") if isinstance(message, dict) else None
+            if isinstance(listed, list) and len(listed) > 1:
+                yield Finding(
+                    f"{len(listed)} tools are called at once, yet 'parallel_tool_calls' is false.",
+                    "Call them one after another, or remove the switch.",
+                    f"{path}[{place}].tool_calls",
+                )
 
 
 def undeclared_tool(conversation: Conversation, scope: Scope) -> Iterable[Finding]:
@@ -239,3 +266,20 @@ def unanswered_call(conversation: Conversation, scope: Scope) -> Iterable[Findin
                 f"{asked.path}.tool_calls",
             )
         asked, waiting = turn, dict.fromkeys(call_ids(turn))
+
+
+def unmatched_function_result(conversation: Conversation, scope: Scope) -> Iterable[Finding]:
+    """A function's result, in the older form, that answers no call right before it."""
+    if not conversation.complete:
+        return
+    called: Json = None
+    for turn in conversation.turns:
+        name = turn.body.get("name")
+        if turn.role == "function" and isinstance(name, str) and name != called:
+            yield Finding(
+                f"The result of {shown(name)} follows no call of it.",
+                "Put it right after the message whose 'function_call' has that name.",
+                f"{turn.path}.name",
+            )
+        older = turn.body.get("function_call") if turn.role == "assistant" else None
+        called = older.get("name") if isinstance(older, dict) else None

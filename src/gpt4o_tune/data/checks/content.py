@@ -183,6 +183,19 @@ def invalid_weight(turn: Turn, scope: Scope) -> Iterable[Finding]:
     ]
 
 
+def weight_without_effect(turn: Turn, scope: Scope) -> Iterable[Finding]:
+    """A weight in a format that has none."""
+    if turn.role != "assistant" or "weight" not in turn.body:
+        return ()
+    return [
+        Finding(
+            f"Weights are documented for chat rows, not for the {scope.format} format.",
+            "Remove 'weight'; the service may refuse the file.",
+            f"{turn.path}.weight",
+        )
+    ]
+
+
 def all_weights_zero(conversation: Conversation, scope: Scope) -> Iterable[Finding]:
     """A row none of whose answers is trained on."""
     weights = [turn.body.get("weight") for turn in conversation.turns if turn.role == "assistant"]

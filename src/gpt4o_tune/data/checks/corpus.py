@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ from gpt4o_tune.data.formats import METHOD_OF_FORMAT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gpt4o_tune.catalog import Model
     from gpt4o_tune.data.checks.rule import Conversation, Scope
-    from gpt4o_tune.data.decode import JsonObject
+    from gpt4o_tune.data.decode import Json, JsonObject
 
 SOUND = 1
 """Mark of a row without errors; rules over all rows look at these."""
@@ -176,6 +178,21 @@ def conflicting_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
                 )
 
 
+def contradicting_preference(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+    """A pair that another row has the other way round."""
+    for rows in corpus.repeated:
+        first: dict[int, int] = {}
+        for row in rows:
+            answer = corpus.answers[row]
+            if (opposite := first.get(-answer % 2**64)) is not None:
+                yield Finding(
+                    f"Line {corpus.lines[opposite]:,} prefers the other one of the same two outputs.",
+                    "Keep the judgement that you trust.",
+                    line=corpus.lines[row],
+                )
+            first.setdefault(answer, row)
+
+
 def identical_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
     """Many different prompts with one and the same answer."""
     answers = {
@@ -202,11 +219,45 @@ def too_long(row: JsonObject, size: int, scope: Scope) -> Iterable[Finding]:
 
     tokens = count_row(row, model=scope.model)
     if tokens > limit:
+        path, what = _cut_off(row, scope.model, limit)
         yield Finding(
             f"The row has {tokens:,} tokens; {scope.model.name!r} trains on the first {limit:,}, so "
-            f"{tokens - limit:,} at the end would be cut off, the answer first.",
+            f"{tokens - limit:,} at the end would be cut off{what}.",
             "Shorten the row, split it, or leave it out.",
+            path,
         )
+
+
+def _cut_off(row: JsonObject, model: Model, limit: int) -> tuple[str, str]:
+    """Return the path of the first message that would lose something, and say what is lost."""
+    from gpt4o_tune.data.tokens import count_row
+
+    messages = row.get("messages")
+    if not isinstance(messages, list):
+        return "", ""
+
+    def counted(first: int) -> int:
+        return count_row({**row, "messages": messages[:first]}, model=model)
+
+    # Tokens only grow with the messages, so the first that does not fit is found by halving.
+    place = bisect.bisect_right(range(len(messages)), limit, key=lambda last: counted(last + 1))
+    if counted(0) >= limit:
+        return "", ": the tools alone fill the context"
+    before, through = counted(place), counted(place + 1)
+    role = message.get("role") if isinstance(message := messages[place], dict) else None
+    lost = f": {through - limit:,} of the {through - before:,} of the {role} message"
+    later = messages[place + 1 :]
+    if later:
+        lost += f" and the {'message' if len(later) == 1 else f'{len(later):,} messages'} after it"
+    if role != "assistant" and _answers(later) and not _answers(messages[:place]):
+        lost += ", so no answer is left to learn"
+    return f"messages[{place}]", lost
+
+
+def _answers(messages: Sequence[Json]) -> bool:
+    """Tell whether any message is the assistant's."""
+    roles = (message.get("role") for message in messages if isinstance(message, dict))
+    return "assistant" in roles
 
 
 def _may_have_images(row: JsonObject) -> bool:

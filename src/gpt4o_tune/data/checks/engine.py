@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.catalog import load
 from gpt4o_tune.data.checks.corpus import CRLF, Corpus, corpus_keys, marks_of
+from gpt4o_tune.data.checks.privacy import conceal
 from gpt4o_tune.data.checks.rule import Conversation, Scope, Stray, Turn
 from gpt4o_tune.data.checks.structure import ROLES, message_lists
-from gpt4o_tune.data.checks.table import RULES
+from gpt4o_tune.data.checks.table import RULES, USUAL_RULES
 from gpt4o_tune.data.checks.tools import declared_tools
 from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.grader import item_fields
+from gpt4o_tune.data.privacy.prefilter import secrets_suspected
 from gpt4o_tune.data.report import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gpt4o_tune.catalog import Method, ProviderKind
     from gpt4o_tune.data.checks.rule import Finding, Rule, Source, Subject
@@ -28,12 +31,16 @@ def scope_for(
     provider: ProviderKind,
     method: Method,
     format: Format,  # noqa: A002  # as in Dataset
+    grader: Mapping[str, object] | None = None,
 ) -> Scope:
     """Look up what the rules depend on.
 
     Raises:
         ProviderError: The catalog does not know the model; a compatible service may serve any.
+        ValueError: A grader came with another method than reinforcement.
     """
+    if grader is not None and method != "reinforcement":
+        raise ValueError(f"a grader belongs to method 'reinforcement', not to {method!r}")
     catalog = load()
     known = catalog.find(model) if provider == "compatible" else catalog.get(model)
     service = catalog.service(provider)
@@ -45,6 +52,8 @@ def scope_for(
         limits=service.limits,
         model=known,
         offer=known.offer(provider) if known else None,
+        grader=grader,
+        item_fields=item_fields(grader) if grader else (),
     )
 
 
@@ -53,7 +62,7 @@ def check(
     *,
     source: Source,
     scope: Scope,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] = USUAL_RULES,
 ) -> list[Problem]:
     """Apply every rule to every row, one after the other, and return the problems, sorted by line.
 
@@ -93,6 +102,8 @@ def source_problems(source: Source, scope: Scope, rules: Sequence[Rule]) -> Sour
         problems += _findings(rule, scope, source)
         if problems and rule.is_final:
             return SourceProblems(problems, are_final=True)
+    if scope.grader is not None:
+        problems += examine("grader", scope.grader, scope, rules=rules)
     return SourceProblems(problems, are_final=False)
 
 
@@ -107,6 +118,17 @@ def corpus_problems(corpus: Corpus, scope: Scope, rules: Sequence[Rule]) -> list
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Sort problems by line; those of one line stay as the rules stand in the table."""
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def examine(
+    kind: Subject, subject: object, scope: Scope, *, line: int = 0, rules: Sequence[Rule] = RULES
+) -> list[Problem]:
+    """Apply the rules on one kind of subject to one subject, as for what no pass over rows sees."""
+    return [
+        problem
+        for rule in _about(kind, rules, scope)
+        for problem in _findings(rule, scope, subject, line=line)
+    ]
 
 
 class Examined(NamedTuple):
@@ -149,9 +171,19 @@ class RowRules:
         self._on_conversation = _about("conversation", rules, scope)
         self._on_exchange = _about("exchange", rules, scope)
         self._on_size = _about("size", rules, scope)
+        self._on_text = _about("text", rules, scope)
 
     def examine(self, line: int, raw: bytes) -> Examined:
-        """Read a row and apply the rules to it, to its messages and to their order."""
+        """Read a row and apply the rules to it, to its messages and to their order; no secret is told."""
+        examined = self._examine(line, raw)
+        problems = examined.problems
+        if problems and secrets_suspected(raw):
+            problems = conceal(problems, raw, examined.row)
+        for rule in self._on_text:
+            problems += _findings(rule, self._scope, raw, examined.row, line=line)
+        return examined._replace(problems=problems)
+
+    def _examine(self, line: int, raw: bytes) -> Examined:
         problems: list[Problem] = []
         try:
             row = decode(raw)
@@ -203,7 +235,7 @@ class RowRules:
             ):
                 self._apply(self._on_calls, turn, line, problems)
                 is_exchange = True
-            elif turn.role == "tool":
+            elif turn.role in ("tool", "function"):
                 is_exchange = True
         self._apply(self._on_conversation, conversation, line, problems)
         if is_exchange:

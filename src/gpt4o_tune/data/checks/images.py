@@ -7,15 +7,18 @@ import binascii
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from gpt4o_tune.data.checks.addresses import private_host
 from gpt4o_tune.data.checks.rule import Finding, kind, shown
+from gpt4o_tune.data.pixels import COLOUR_MODES, damage, decode_ends, read_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gpt4o_tune.data.checks.rule import Conversation, Scope, Turn
     from gpt4o_tune.data.decode import Json, JsonObject
+    from gpt4o_tune.data.pixels import Pixels
 
-_FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP")
 _DETAILS = ("low", "high", "auto")
 _WEB = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*);base64,", re.IGNORECASE)
@@ -132,21 +135,97 @@ def invalid_image_data(turn: Turn, scope: Scope) -> Iterable[Finding]:
         if found is None:
             yield Finding(
                 f"The data is no image of a known format ({len(data):,} bytes).",
-                f"Use {', '.join(_FORMATS)}.",
+                f"Use {', '.join(FORMATS)}.",
                 path,
             )
-        elif found not in _FORMATS:
+        elif found not in FORMATS:
             yield Finding(
                 f"The image is {found}; such images are skipped in training.",
-                f"Convert it to {', '.join(_FORMATS)}.",
+                f"Convert it to {', '.join(FORMATS)}.",
                 path,
             )
-        elif declared not in (f"image/{found.lower()}", "image/jpg"):
+        elif declared.replace("image/jpg", "image/jpeg") != f"image/{found.lower()}":
             yield Finding(
                 f"The image is {found}, yet declared as {shown(declared) if declared else 'nothing'}.",
                 f"Write data:image/{found.lower()};base64,...",
                 path,
             )
+
+
+def _payload(image: _Image) -> str | None:
+    """Return the base64 of an image in a data URL."""
+    url = _url(image)
+    start = _DATA.match(url) if isinstance(url, str) else None
+    return str(url)[start.end() :] if start else None
+
+
+def damaged_image(turn: Turn, scope: Scope) -> Iterable[Finding]:
+    """An image in a data URL that breaks off, or whose head makes no sense."""
+    for image in _images(turn):
+        if (payload := _payload(image)) is None or (ends := decode_ends(payload)) is None:
+            continue
+        found = image_format(ends.head)
+        if found in FORMATS and (fault := damage(ends)):
+            yield Finding(
+                f"The {found} is damaged: {fault} ({ends.size:,} bytes).",
+                "Save or download it again; text columns often cut long values off.",
+                f"{image.path}.image_url.url",
+            )
+
+
+def image_mode(turn: Turn, scope: Scope) -> Iterable[Finding]:
+    """An image in a data URL whose pixels are neither RGB nor RGBA."""
+    for image, pixels in _shown_pixels(turn):
+        if pixels.mode not in COLOUR_MODES:
+            yield Finding(
+                f"The image's mode is {pixels.mode}; training takes RGB and RGBA.",
+                MODE_FIX,
+                f"{image.path}.image_url.url",
+            )
+
+
+MODE_FIX = 'Convert it, with Pillow: Image.open(path).convert("RGB").save(path).'
+
+
+def animated_image(turn: Turn, scope: Scope) -> Iterable[Finding]:
+    """A moving image, of which at most one frame can count."""
+    for image, pixels in _shown_pixels(turn):
+        if pixels.is_animated:
+            yield Finding(
+                "The image is an animation; what training makes of it is not documented.",
+                "Save the frame that you mean as a picture of its own.",
+                f"{image.path}.image_url.url",
+            )
+
+
+def _shown_pixels(turn: Turn) -> Iterator[tuple[_Image, Pixels]]:
+    for image in _images(turn):
+        payload = _payload(image)
+        ends = decode_ends(payload) if payload is not None else None
+        if ends is not None and (pixels := read_pixels(ends.head)):
+            yield image, pixels
+
+
+def private_image_url(turn: Turn, scope: Scope) -> Iterable[Finding]:
+    """A web address that only this machine or its network can reach, and the provider cannot."""
+    if scope.limits.reaches_private:
+        return
+    for image in _images(turn):
+        url = _url(image)
+        if isinstance(url, str) and _WEB.fullmatch(url) and (host := private_host(url)):
+            yield Finding(
+                f"{shown(host)} is no public host, so the service cannot fetch the image.",
+                "Put the image where everybody can fetch it, or into a data URL.",
+                f"{image.path}.image_url.url",
+            )
+
+
+def image_urls(turn: Turn) -> Iterator[tuple[str, str]]:
+    """Yield path and address of each image of a message that stands behind a web address."""
+    for image in _images(turn):
+        url = _url(image)
+        if isinstance(url, str) and _WEB.fullmatch(url):
+            yield f"{image.path}.image_url.url", url
 
 
 def image_format(data: bytes) -> str | None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gpt4o_tune.catalog import Limits, Method, Model, Offer, ProviderKind
     from gpt4o_tune.data.decode import Json, JsonObject
     from gpt4o_tune.data.formats import Format
+    from gpt4o_tune.data.grader import ItemField
+    from gpt4o_tune.data.pixels import Pixels
     from gpt4o_tune.data.report import Severity
 
 CHAT: frozenset[Format] = frozenset({"chat"})
@@ -50,6 +52,10 @@ class Scope:
     """None where the provider serves models that the catalog does not know."""
     offer: Offer | None
     """What the provider sells of the model; None where the catalog has no entry."""
+    grader: Mapping[str, object] | None = None
+    """What is to reward answers; None where it is not to be looked at."""
+    item_fields: Sequence[ItemField] = ()
+    """What the templates of the grader take from each row."""
 
 
 class Source(NamedTuple):
@@ -61,6 +67,8 @@ class Source(NamedTuple):
     """Bytes that would be uploaded."""
     has_bom: bool
     blank_lines: Sequence[int]
+    name: str = ""
+    """Name of the file; empty where it is no whole file."""
 
 
 class Turn(NamedTuple):
@@ -90,8 +98,34 @@ class Conversation(NamedTuple):
     """Whether every message of the list is among the turns."""
 
 
+class Fetched(NamedTuple):
+    """What the address of an image gave."""
+
+    path: str
+    """Place of the address inside the row."""
+    url: str
+    fault: str
+    """Why there is no answer to look at; empty where there is one."""
+    content_type: str = ""
+    """As the server declares it, without parameters; empty where it does not."""
+    size: int = 0
+    """Bytes, or one more than the limit where there are at least as many."""
+    format: str | None = None
+    """By the first bytes; None where they are no image of a known format."""
+    pixels: Pixels | None = None
+
+
+class Verdict(NamedTuple):
+    """What a moderation service says of one message."""
+
+    path: str
+    categories: Sequence[str]
+    """Those that it was flagged for; empty where it was not."""
+
+
 Subject: TypeAlias = Literal[
     "source",
+    "grader",
     "line",
     "row",
     "tools",
@@ -102,11 +136,15 @@ Subject: TypeAlias = Literal[
     "conversation",
     "exchange",
     "size",
+    "text",
     "corpus",
+    "fetched",
+    "verdict",
 ]
 """What a rule looks at, and so what it is called with before the `Scope`.
 
     source        Source: the file as a whole, before any row is read
+    grader        Mapping: what is to reward answers, where one was given
     line          bytes: a line that could not be read strictly
     row           JsonObject: a row that could be read
     tools         JsonObject: one that declares tools or functions
@@ -117,7 +155,10 @@ Subject: TypeAlias = Literal[
     conversation  Conversation: the messages of one list
     exchange      Conversation: one with calls or results of tools
     size          JsonObject, int: a row, and how many bytes it takes
+    text          bytes, JsonObject | None: a line, and its row where it could be read
     corpus        Corpus: what is known of all rows, at the end
+    fetched       Fetched: an image behind an address, for `probe_images` only
+    verdict       Verdict: a message that was looked at, for `moderate` only
 """
 
 
@@ -134,6 +175,8 @@ class Rule:
     """Whether a row with this fault cannot be read into its model."""
     is_final: bool = False
     """Whether other rules on the same source or row make no sense once this one found something."""
+    on_request: bool = False
+    """Whether it is applied only where personal data is asked for."""
 
 
 def kind(value: Json) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpt4o_tune.data.checks.rule import Finding
+from gpt4o_tune.data.checks.rule import Finding, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,7 @@ _MARKS = {
     b"\xfe\xff": "UTF-16",
 }
 _CONTAINERS = {
-    b"\x1f\x8b": ("gzip", "gunzip"),
     b"PK\x03\x04": ("zip", "unzip"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
     b"BZh": ("bzip2", "bunzip2"),
     b"\xfd7zXZ\x00": ("xz", "unxz"),
 }
@@ -40,11 +38,12 @@ def wrong_encoding(source: Source, scope: Scope) -> Iterable[Finding]:
 
 
 def compressed_file(source: Source, scope: Scope) -> Iterable[Finding]:
-    """A packed file."""
+    """A packed file; gzip and Zstandard are not seen here, as opening reads through them."""
     for mark, (name, command) in _CONTAINERS.items():
         if source.head.startswith(mark):
             yield Finding(
-                f"The file is packed with {name}.", f"Unpack it with {command} and open the result."
+                f"The file is packed with {name}; services take plain files.",
+                f"Unpack it with {command} and open the result.",
             )
             return
 
@@ -59,7 +58,7 @@ def not_json_lines(source: Source, scope: Scope) -> Iterable[Finding]:
         shape = "one JSON array" if array else "JSON spread over several lines"
         yield Finding(
             f"The file is {shape}, not JSON Lines with one object per line.",
-            "Read it with json.load, pass the list to Dataset.from_records, then call to_jsonl.",
+            "Read an array with Dataset.read, then call to_jsonl; write an object on one line.",
         )
 
 
@@ -72,9 +71,18 @@ def empty_file(source: Source, scope: Scope) -> Iterable[Finding]:
         )
 
 
+def wrong_extension(source: Source, scope: Scope) -> Iterable[Finding]:
+    """A file name that services refuse; uploads by this library go under a name of their own."""
+    if source.name and not source.name.endswith(".jsonl"):
+        yield Finding(
+            f"The file is named {shown(source.name)}; services take only names that end in .jsonl.",
+            "Rename it before you upload it by hand; FineTuneJob.create sends it under such a name.",
+        )
+
+
 def bom(source: Source, scope: Scope) -> Iterable[Finding]:
-    """A byte order mark at the start of the file."""
-    if source.has_bom:
+    """A byte order mark at the start of the file, where the provider's documents do not ask for it."""
+    if source.has_bom and not scope.limits.asks_for_bom:
         yield Finding(
             "The file starts with a byte order mark, which breaks some readers.",
             "Save it as UTF-8 without BOM, or call to_jsonl, which leaves the mark out.",

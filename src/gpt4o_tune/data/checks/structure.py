@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
-_ROW_KEYS = {
+ROW_KEYS = {
     "chat": ("messages", "tools", "functions", "parallel_tool_calls"),
     "preference": ("input", "preferred_output", "non_preferred_output"),
 }
@@ -75,12 +75,16 @@ def missing_messages(row: JsonObject, scope: Scope) -> Iterable[Finding]:
 def _rename(row: JsonObject, path: str) -> str:
     if "prompt" in row and "completion" in row:
         return (
-            "Rows of prompt and completion trained models that no longer exist. Write "
-            '{"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}.'
+            "Rows of prompt and completion trained models that no longer exist. Read the file with "
+            'Dataset.read, or write {"messages": [{"role": "user", ...}, ...]}.'
         )
     older = path.replace("_output", "_completion")
     if older != path and older in row:
         return f"Rename {older!r} to {path!r}."
+    if "conversations" in row:
+        return "Write 'conversations' as 'messages', with 'role' and 'content' in each."
+    if "instruction" in row and "output" in row:
+        return "Write the instruction as a user message and the output as the assistant's answer."
     guess = nearest(path, row)
     if guess and guess != path:
         return f"Rename {shown(guess)} to {path!r}?"
@@ -98,7 +102,7 @@ def empty_messages(row: JsonObject, scope: Scope) -> Iterable[Finding]:
 
 def unknown_key(row: JsonObject, scope: Scope) -> Iterable[Finding]:
     """A key of the row that is not part of the format; reinforcement rows may have any."""
-    known = _ROW_KEYS.get(scope.format)
+    known = ROW_KEYS.get(scope.format)
     if known is None:
         return
     for key in sorted(row.keys() - set(known)):
@@ -172,13 +176,13 @@ def unknown_role(stray: Stray, scope: Scope) -> Iterable[Finding]:
 
 
 def developer_role(turn: Turn, scope: Scope) -> Iterable[Finding]:
-    """The role developer in supervised data."""
+    """The role developer in data that is not for reinforcement."""
     if turn.role != "developer":
         return ()
     return [
         Finding(
             "The role 'developer' is documented for reinforcement data only.",
-            "Write 'system' for supervised training.",
+            "Write 'system'.",
             f"{turn.path}.role",
         )
     ]

@@ -9,9 +9,12 @@ from gpt4o_tune.data.checks import (
     calls,
     content,
     corpus,
+    grading,
     images,
     lines,
     preference,
+    privacy,
+    remote,
     source,
     structure,
     tools,
@@ -29,6 +32,12 @@ RULES: tuple[Rule, ...] = (
     Rule("file-too-large", "error", "source", source.file_too_large),
     Rule("bom", "warning", "source", source.bom),
     Rule("blank-line", "warning", "source", source.blank_line),
+    Rule("wrong-extension", "warning", "source", source.wrong_extension),
+    # The grader of a reinforcement job
+    Rule("invalid-grader", "error", "grader", grading.invalid_grader),
+    Rule("unknown-grader-variable", "error", "grader", grading.unknown_grader_variable),
+    Rule("grader-ignores-answer", "warning", "grader", grading.grader_ignores_answer),
+    Rule("grader-needs-response-format", "warning", "grader", grading.grader_needs_response_format),
     # One line
     Rule("not-utf8", "error", "line", lines.not_utf8, is_shape=True),
     Rule("bom-inside", "error", "line", lines.bom_inside, is_shape=True),
@@ -53,6 +62,8 @@ RULES: tuple[Rule, ...] = (
         structure.invalid_parallel_tool_calls,
         is_shape=True,
     ),
+    Rule("missing-grader-field", "error", "row", grading.missing_grader_field, REINFORCEMENT),
+    Rule("unusable-grader-field", "warning", "row", grading.unusable_grader_field, REINFORCEMENT),
     # Tools that a row declares
     Rule("invalid-tool", "error", "tools", tools.invalid_tool, is_shape=True),
     Rule("invalid-function-name", "error", "tools", tools.invalid_function_name),
@@ -60,12 +71,23 @@ RULES: tuple[Rule, ...] = (
     Rule("duplicate-tool", "error", "tools", tools.duplicate_tool),
     Rule("too-many-functions", "error", "tools", tools.too_many_functions),
     Rule("deprecated-functions", "warning", "tools", tools.deprecated_functions),
+    Rule("empty-functions", "error", "tools", tools.empty_functions),
+    Rule("mixed-tools-and-functions", "warning", "tools", tools.mixed_tools_and_functions),
+    Rule("open-strict-tool", "warning", "tools", tools.open_strict_tool),
+    Rule("parallel-calls", "warning", "tools", calls.parallel_calls),
     # Messages
     Rule("message-not-object", "error", "stray", structure.message_not_object, is_shape=True),
     Rule("missing-role", "error", "stray", structure.missing_role, is_shape=True),
     Rule("unknown-role", "error", "stray", structure.unknown_role, is_shape=True),
     Rule("unknown-message-key", "warning", "message", structure.unknown_message_key),
-    Rule("developer-role", "warning", "message", structure.developer_role, CHAT),
+    Rule("developer-role", "warning", "message", structure.developer_role, CHAT | PREFERENCE),
+    Rule(
+        "role-not-in-reinforcement",
+        "warning",
+        "message",
+        grading.role_not_in_reinforcement,
+        REINFORCEMENT,
+    ),
     Rule("missing-content", "error", "message", content.missing_content, is_shape=True),
     Rule("wrong-content-type", "error", "message", content.wrong_content_type, is_shape=True),
     Rule("empty-content", "warning", "message", content.empty_content),
@@ -75,6 +97,13 @@ RULES: tuple[Rule, ...] = (
     Rule("name-not-allowed", "warning", "message", content.name_not_allowed),
     Rule("weight-not-allowed", "error", "message", content.weight_not_allowed),
     Rule("invalid-weight", "error", "message", content.invalid_weight, is_shape=True),
+    Rule(
+        "weight-without-effect",
+        "warning",
+        "message",
+        content.weight_without_effect,
+        PREFERENCE | REINFORCEMENT,
+    ),
     Rule("missing-tool-call-id", "error", "message", calls.missing_tool_call_id, is_shape=True),
     # Parts and images
     Rule("wrong-part", "error", "parts", content.wrong_part, is_shape=True),
@@ -85,10 +114,15 @@ RULES: tuple[Rule, ...] = (
     Rule("invalid-image-detail", "error", "parts", images.invalid_image_detail, is_shape=True),
     Rule("invalid-image-data", "error", "parts", images.invalid_image_data),
     Rule("image-too-large", "error", "parts", images.image_too_large),
+    Rule("damaged-image", "error", "parts", images.damaged_image),
+    Rule("image-mode", "error", "parts", images.image_mode),
+    Rule("animated-image", "warning", "parts", images.animated_image),
+    Rule("private-image-url", "error", "parts", images.private_image_url),
     # Calls
     Rule("invalid-tool-call", "error", "calls", calls.invalid_tool_call, is_shape=True),
     Rule("invalid-arguments", "error", "calls", calls.invalid_arguments),
     Rule("double-encoded-arguments", "error", "calls", calls.double_encoded_arguments),
+    Rule("two-call-forms", "warning", "calls", calls.two_call_forms),
     # Conversations
     Rule("no-assistant-message", "error", "conversation", structure.no_assistant_message, CHAT),
     Rule(
@@ -114,9 +148,24 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "several-output-messages",
-        "warning",
+        "error",
         "conversation",
         preference.several_output_messages,
+        PREFERENCE,
+    ),
+    Rule("wrong-output-role", "error", "conversation", preference.wrong_output_role, PREFERENCE),
+    Rule(
+        "earlier-answer-in-input",
+        "warning",
+        "conversation",
+        preference.earlier_answer_in_input,
+        PREFERENCE,
+    ),
+    Rule(
+        "input-ends-with-answer",
+        "warning",
+        "conversation",
+        preference.input_ends_with_answer,
         PREFERENCE,
     ),
     Rule("system-not-first", "warning", "conversation", structure.system_not_first),
@@ -130,8 +179,17 @@ RULES: tuple[Rule, ...] = (
     Rule("duplicate-call-id", "error", "exchange", calls.duplicate_call_id),
     Rule("unmatched-tool-result", "error", "exchange", calls.unmatched_tool_result),
     Rule("unanswered-call", "error", "exchange", calls.unanswered_call),
+    Rule("unmatched-function-result", "warning", "exchange", calls.unmatched_function_result),
     # Size
     Rule("too-long", "warning", "size", corpus.too_long),
+    # Secrets and personal data
+    Rule("secret", "error", "text", privacy.secret),
+    Rule("pii-email", "warning", "text", privacy.pii_email, on_request=True),
+    Rule("pii-phone", "warning", "text", privacy.pii_phone, on_request=True),
+    Rule("pii-card", "warning", "text", privacy.pii_card, on_request=True),
+    Rule("pii-iban", "warning", "text", privacy.pii_iban, on_request=True),
+    Rule("pii-national-id", "warning", "text", privacy.pii_national_id, on_request=True),
+    Rule("pii-ip", "warning", "text", privacy.pii_ip, on_request=True),
     # All rows together
     Rule("method-mismatch", "error", "corpus", corpus.method_mismatch),
     Rule("too-few-examples", "error", "corpus", corpus.too_few_examples),
@@ -141,4 +199,21 @@ RULES: tuple[Rule, ...] = (
     Rule("duplicate-row", "warning", "corpus", corpus.duplicate_row),
     Rule("conflicting-answers", "warning", "corpus", corpus.conflicting_answers, CHAT),
     Rule("identical-answers", "warning", "corpus", corpus.identical_answers, CHAT),
+    Rule(
+        "contradicting-preference",
+        "warning",
+        "corpus",
+        corpus.contradicting_preference,
+        PREFERENCE,
+    ),
+    # What only the network can tell
+    Rule("unreachable-image", "error", "fetched", remote.unreachable_image),
+    Rule("fetched-no-image", "error", "fetched", remote.fetched_no_image),
+    Rule("fetched-too-large", "error", "fetched", remote.fetched_too_large),
+    Rule("fetched-wrong-mode", "error", "fetched", remote.fetched_wrong_mode),
+    Rule("fetched-wrong-type", "warning", "fetched", remote.fetched_wrong_type),
+    Rule("flagged-content", "error", "verdict", remote.flagged_content),
 )
+
+USUAL_RULES: tuple[Rule, ...] = tuple(rule for rule in RULES if not rule.on_request)
+"""Those that every check applies; the others look for personal data."""

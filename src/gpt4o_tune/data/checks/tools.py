@@ -154,6 +154,50 @@ def deprecated_functions(row: JsonObject, scope: Scope) -> Iterable[Finding]:
         )
 
 
+def empty_functions(row: JsonObject, scope: Scope) -> Iterable[Finding]:
+    """A list of functions with none in it; a list of tools may be empty."""
+    prefix, holder = _holder(row)
+    if holder.get("functions") == []:
+        yield Finding(
+            "'functions' is empty; the API takes 1 to 128.",
+            "Remove the key where no function is declared.",
+            f"{prefix}functions",
+        )
+
+
+def mixed_tools_and_functions(row: JsonObject, scope: Scope) -> Iterable[Finding]:
+    """Both forms of declaring functions in one row."""
+    prefix, holder = _holder(row)
+    if holder.get("tools") and holder.get("functions"):
+        yield Finding(
+            "The row declares 'tools' and 'functions', two forms of the same thing.",
+            "Declare everything in 'tools'.",
+            f"{prefix}functions",
+        )
+
+
+def open_strict_tool(row: JsonObject, scope: Scope) -> Iterable[Finding]:
+    """A strict function whose parameters are not closed and all required, as strictness needs."""
+    for function in _functions(row):
+        schema = function.body.get("parameters")
+        if function.body.get("strict") is not True or not isinstance(schema, dict):
+            continue
+        properties, required = schema.get("properties"), schema.get("required")
+        names = list(properties) if isinstance(properties, dict) else []
+        optional = [
+            name for name in names if not isinstance(required, list) or name not in required
+        ]
+        if schema.get("additionalProperties") is not False or optional:
+            listed = f", and {', '.join(map(shown, optional))} not required" if optional else ""
+            is_open = schema.get("additionalProperties") is not False
+            yield Finding(
+                "The function is strict, yet its parameters are "
+                f"{'open' if is_open else 'closed'}{listed}.",
+                "Set 'additionalProperties' to false and list every property in 'required'.",
+                f"{function.path}.parameters",
+            )
+
+
 def invalid_parameters(row: JsonObject, scope: Scope) -> Iterable[Finding]:
     """Parameters that are not a JSON schema of an object."""
     for function in _functions(row):
