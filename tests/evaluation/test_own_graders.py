@@ -98,7 +98,7 @@ def test_labels_are_normalised() -> None:
     assert "'Billing' in place of 'Late parcel'" in grade(grader, "billing", "late parcel").reason
     assert "is no label" in grade(grader, "It is billing", "Billing").reason
     assert grader.read("**billing**") == "Billing"
-    assert Label().read("+") == "+"
+    assert Label().read("?!") == "?!"
     assert not grade(Label(normalised=False), "billing", "Billing").passed
     with pytest.raises(ValueError, match="none of the labels"):
         grade(grader, "billing", "refund")

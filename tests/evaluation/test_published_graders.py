@@ -1,6 +1,7 @@
 """Graders of the published schema: their shape, their scores, and their templates."""
 
 import asyncio
+import inspect
 import json
 import pickle
 import threading
@@ -42,6 +43,8 @@ from gpt4o_tune.evaluation import (
     equip,
     grade_all,
     grade_all_async,
+    judge_pairs,
+    judge_pairs_async,
     parse_grader,
 )
 
@@ -384,7 +387,7 @@ def test_gleu_and_meteor_follow_their_definitions() -> None:
 
 
 def test_similarity_knows_all_scripts() -> None:
-    """Words outside ASCII count; where a script writes no spaces, each character is a word."""
+    """Words outside ASCII count; of Chinese and Japanese, each character is a word."""
     pytest.importorskip("rouge_score")
     assert similarity("rouge_1", "größer als über", "größer als unter") == pytest.approx(2 / 3)
     assert similarity("rouge_2", "猫が座る", "猫が立つ") == pytest.approx(1 / 3)
@@ -755,3 +758,14 @@ def test_samples_come_from_messages() -> None:
     }
     assert Sample("[1]").output_json == [1]
     assert Sample("one").output_json is None
+
+
+@pytest.mark.parametrize(
+    ("blocking", "suspending"), [(grade_all, grade_all_async), (judge_pairs, judge_pairs_async)]
+)
+def test_twin_faces_have_one_signature(
+    blocking: Callable[..., object], suspending: Callable[..., object]
+) -> None:
+    """A verb and its asynchronous face take the same arguments."""
+    assert inspect.signature(blocking).parameters == inspect.signature(suspending).parameters
+    assert (inspect.getdoc(suspending) or "").startswith("As `")

@@ -80,7 +80,7 @@ def length_drift(
     Args:
         answers: One text per row.
         references: The reference answers of the same rows.
-        unit: What is counted; in scripts without spaces each character is a word.
+        unit: What is counted; of Chinese and Japanese, each character is a word.
         confidence: Two-sided confidence level of the interval.
         seed: Seed of the resampling.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["similarity", "words"]
 
-_WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
+_WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+")
 
 
 def similarity(text: str, reference: str, metric: str) -> float:
@@ -93,5 +93,5 @@ class _Tokenizer:
 
 
 def words(text: str) -> list[str]:
-    """Cut a text into words in small letters; where a script writes no spaces, characters are words."""
+    """Cut a text into words in small letters; of Chinese and Japanese, each character is a word."""
     return _WORDS.findall(text.lower())

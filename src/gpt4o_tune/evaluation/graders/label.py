@@ -71,7 +71,7 @@ class Label:
 def _normal_label(text: str) -> str:
     """Fold capitals and forms of one character, and strip white space and punctuation at the ends.
 
-    A text of nothing but punctuation, such as `+`, stays as it is.
+    A text of nothing but punctuation, such as `?!`, stays as it is.
     """
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     start, end = 0, len(folded)

@@ -35,7 +35,7 @@ class TemplateProblem:
     message: str
     fix: str
     rows: tuple[int, ...] = ()
-    """The rows that lack it, counted from 0; none where it exists in no row at all."""
+    """The rows that lack it, counted from 0; none where the name itself cannot be."""
 
     def __str__(self) -> str:
         return f"{self.grader}: {self.message} {self.fix}"
