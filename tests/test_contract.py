@@ -139,6 +139,7 @@ ERRORS = [
     errors.DatasetError("bad", problems=["one"]),
     errors.DatasetNotFoundError("no file", path="x.jsonl"),
     errors.CatalogError("wrong type", table="models"),
+    errors.GraderError("no judgement", code="python_failed"),
     errors.BudgetError("dear", estimate_usd=9.0, budget_usd=5.0),
     errors.ModelRetiredError("gone", model="gpt-3.5-turbo-0125", replacement="gpt-4o"),
     errors.JobError("job", job_id="ftjob-1"),

@@ -21,6 +21,7 @@ PAGES = [
     "docs/guide.md",
     "docs/reference/checks.md",
     "docs/reference/forms.md",
+    "docs/reference/graders.md",
     "docs/reference/jobs.md",
     "docs/reference/quality.md",
     "docs/reference/review.md",
