@@ -3,8 +3,9 @@
     python benchmarks/corpus.py --rows 100000 --to rows.jsonl
     python benchmarks/distributed.py rows.jsonl --engines ray spark dask
 
-Engines read the same rows, cut into files. Their start is timed apart; the second round finds workers that
-have loaded the vocabulary. Every result is compared with that of `Dataset.check`.
+Engines read the same rows, cut into files. Their start is timed apart, and so is the first survey, in which
+workers load the vocabulary. Of several turns the quickest is printed. What engines find is compared with
+what `Dataset.check` finds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,9 @@ from gpt4o_tune import Dataset
 from gpt4o_tune.data.distributed import RowSurvey, file_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from gpt4o_tune.data import CheckReport
 
 SURVEY = RowSurvey()
 
@@ -76,13 +80,28 @@ def cut(path: Path, folder: Path, *, files: int) -> None:
         data[first : first + step].to_jsonl(folder / f"{first:09}.jsonl")
 
 
-def timed(name: str, work: Callable[[], Any], *, rows: int = 0) -> Any:
-    started = time.perf_counter()
-    result = work()
-    seconds = time.perf_counter() - started
-    rate = f"{rows / seconds:10,.0f} rows/s" if rows else ""
-    print(f"{name:<34} {seconds:7.2f} s {rate}", flush=True)
+def timed(name: str, work: Callable[[], Any], *, rows: int = 0, turns: int = 1) -> Any:
+    """Print the seconds of the quickest turn; what it returned last is returned."""
+    took: list[float] = []
+    result: Any = None
+    for _ in range(turns):
+        started = time.perf_counter()
+        result = work()
+        took.append(time.perf_counter() - started)
+    rate = f"{rows / min(took):10,.0f} rows/s" if rows else ""
+    print(f"{name:<34} {min(took):7.2f} s {rate}", flush=True)
     return result
+
+
+def count(facts: Iterable[object]) -> int:
+    return sum(1 for _ in facts)
+
+
+def summary(report: CheckReport) -> Counter[str]:
+    """Count problems by code; how many conflict depends on which row is first, and files have no order."""
+    codes = Counter(problem.code for problem in report.problems)
+    del codes["conflicting-answers"]
+    return codes
 
 
 def main() -> None:
@@ -91,12 +110,20 @@ def main() -> None:
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=["ray"])
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--files", type=int, default=8)
+    parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
-    data = timed("Dataset.scan", lambda: Dataset.from_jsonl(options.path).scan())
-    rows, expected = len(data), len(data.check().problems)
-    timed("Dataset.scan, again", lambda: Dataset.from_jsonl(options.path).scan(), rows=rows)
-    with options.path.open(encoding="utf-8", newline="\n") as lines:
-        timed("partition, no engine, 1 process", lambda: list(SURVEY.partition(lines)), rows=rows)
+    data = Dataset.from_jsonl(options.path).scan()
+    rows, turns = len(data), options.turns
+
+    def scan() -> Dataset:
+        return Dataset.from_jsonl(options.path).scan()
+
+    def partition() -> int:
+        with options.path.open(encoding="utf-8", newline="\n") as lines:
+            return sum(1 for _ in SURVEY.partition(lines))
+
+    timed("Dataset.scan", scan, rows=rows, turns=turns)
+    timed("partition, one process, no engine", partition, rows=rows, turns=turns)
     with tempfile.TemporaryDirectory() as folder:
         cut(options.path, Path(folder), files=options.files)
         for name in options.engines:
@@ -105,17 +132,19 @@ def main() -> None:
                 lambda engine=ENGINES[name]: engine(Path(folder), cores=options.cores),
             )
             try:
-                for turn in ("first", "second"):
-                    overview = timed(
-                        f"{name}: survey and combine, {turn}",
-                        lambda read=facts: SURVEY.combine(read()),
-                        rows=rows,
-                    )
-                timed(f"{name}: survey alone", lambda read=facts: sum(1 for _ in read()), rows=rows)
+                timed(f"{name}: first survey", lambda read=facts: count(read()), rows=rows)
+                timed(f"{name}: survey", lambda read=facts: count(read()), rows=rows, turns=turns)
+                overview = timed(
+                    f"{name}: survey and combine",
+                    lambda read=facts: SURVEY.combine(read()),
+                    rows=rows,
+                    turns=turns,
+                )
             finally:
                 stop()
-            found = len(overview.check.problems), overview.tokens
-            assert found == (expected, data.tokens().total), (found, expected)  # noqa: S101
+            assert summary(overview.check) == summary(data.check())  # noqa: S101
+            assert overview.tokens == data.tokens().total  # noqa: S101
+    timed("Dataset.scan, once more", scan, rows=rows, turns=turns)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,8 @@ def test_a_batch_of_columns_gives_what_a_partition_gives() -> None:
         assert [
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
         ] == expected
-    assert survey({"value": lines, "path": lines})["line"] == [0] * 5
+    assert RowSurvey()({"text": lines})["line"] == [0] * 5
+    assert RowSurvey()({"text": lines, "line": range(5, 10)})["line"] == [5, 6, 7, 8, 9]
 
 
 def test_rows_without_numbers_are_numbered_as_they_come() -> None:
@@ -307,6 +308,10 @@ def test_faults_of_the_caller_are_named() -> None:
         RowSurvey(keep=["tokens"])
     with pytest.raises(DatasetError, match="no column 'text'; it has 'value'"):
         survey({"value": ["{}"]})
+    with pytest.raises(DatasetError, match="no column 'number'"):
+        RowSurvey(line="number")({"text": ["{}"]})
+    with pytest.raises(DatasetError, match="A line is a tuple"):
+        list(survey.partition([("{}",)]))  # type: ignore[list-item]  # the fault under test
     with pytest.raises(DatasetError, match="has no columns"):
         survey(["{}"])
     with pytest.raises(DatasetError, match="A line is a dict"):

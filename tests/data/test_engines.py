@@ -5,8 +5,10 @@ Each test needs its engine, which the development extra does not install.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +19,6 @@ from tests.data.cases import answer, as_bytes, chat, many, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # What engines warn of on their way is theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -126,3 +127,29 @@ def test_spark_finds_what_a_check_finds(path: Path, monkeypatch: pytest.MonkeyPa
     torn = [p for p in report.problems if p.code != "truncated-line"]
     assert [p for p in found.problems if p.code != "invalid-json"] == torn
     assert len(found.problems) == len(report.problems)
+
+
+@pytest.mark.parametrize("engine", ["ray", "pyspark", "dask"])
+def test_the_examples_of_the_page_run(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The blocks of each engine run from top to bottom, as a reader would paste them."""
+    pytest.importorskip(engine)
+    if engine == "pyspark" and shutil.which("java") is None:
+        pytest.skip("Spark needs Java")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "tickets.jsonl").write_bytes(as_bytes(many(12)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    page = (Path(__file__).parents[2] / "docs" / "distributed.md").read_text("utf-8")
+    first, ray, spark, dask, groups, parts = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    blocks = {"ray": [ray], "pyspark": [spark, groups, parts], "dask": [dask]}[engine]
+    names: dict[str, Any] = {}
+
+    for block in [first, *blocks]:
+        exec(compile(block, "distributed.md", "exec"), names)  # noqa: S102  # our own page
+
+    assert names["overview"].rows == 12
+    if engine == "pyspark":
+        assert len(names["parts"].collect()) == 12
+        names["session"].stop()

@@ -64,8 +64,9 @@ class RowSurvey:
     once (0.2 s, 80 MB).
 
     Example:
-        >>> survey = RowSurvey(model="gpt-4o-2024-08-06", text="value")
-        >>> print(survey.combine(survey.partition(open("tickets.jsonl"))))
+        >>> survey = RowSurvey(model="gpt-4o-2024-08-06")
+        >>> with open("tickets.jsonl") as lines:
+        ...     print(survey.combine(survey.partition(lines)))
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class RowSurvey:
         format: Format = "chat",  # noqa: A002  # as in Dataset
         grader: Mapping[str, object] | None = None,
         text: str = "text",
-        line: str = "line",
+        line: str | None = None,
         keep: Sequence[str] = (),
     ) -> None:
         """Choose what to look for; arguments are checked here, before anything is sent to a worker.
@@ -89,7 +90,7 @@ class RowSurvey:
             format: What the rows are; no worker sees enough of them to tell.
             grader: As for `Dataset.check`.
             text: The column of a batch that holds the lines.
-            line: The column that holds their numbers, from 1; batches may lack it.
+            line: The column that holds their numbers, from 1; `line` where none is named and there is one.
             keep: Further columns of a batch to give back as they are, such as `path`.
 
         Raises:
@@ -136,7 +137,10 @@ class RowSurvey:
         """
         columns = columns_of(batch)
         raws = [*map(raw_line, column(columns, self._text))]
-        numbers = columns.get(self._line) or [0] * len(raws)
+        if self._line is None:
+            numbers = columns.get("line") or [0] * len(raws)
+        else:
+            numbers = column(columns, self._line)
         facts = [*self._look([*map(line_number, numbers)], raws)]
         found: dict[str, list[object]] = {name: [one[name] for one in facts] for name in COLUMNS}
         return found | {name: [*column(columns, name)] for name in self._keep}
@@ -155,7 +159,8 @@ class RowSurvey:
         raws: list[bytes] = []
         size = 0
         for item in lines:
-            number, line = item if isinstance(item, tuple) else (0, item)
+            is_pair = isinstance(item, tuple) and len(item) == 2
+            number, line = item if is_pair else (0, item)
             numbers.append(line_number(number))
             raws.append(raw_line(line))
             size += len(raws[-1])
@@ -177,8 +182,8 @@ class RowSurvey:
         row: the name of the file, and what its first bytes say.
 
         Args:
-            facts: The records of all rows, in any order; read once. Where they have no line numbers, rows
-                are numbered as they come.
+            facts: The records of all rows, in any order; read once. Rows without line numbers are numbered
+                as they come; where two have the same number, which one repeats the other is left to order.
             source: What the report calls the data.
             repeats: Whether to look for repeated rows and conflicting answers, for which 25 bytes a row
                 are held, and several times as many for a moment at the end. Without it, memory does not
@@ -193,7 +198,7 @@ class RowSurvey:
         problems: list[Problem] = []
         for place, record in enumerate(facts, start=1):
             one = checked(record)
-            line = one["line"] or place
+            line = int(one["line"]) or place
             problems += problems_of(one, line=line)
             if one["bytes"]:
                 add_up(tally, one, line=line)
@@ -240,7 +245,7 @@ class RowSurvey:
                     "A record has no line number, so a problem could not say which row it means. "
                     "Number the lines before you survey them."
                 )
-            compared.add(one, line=one["line"])
+            compared.add(one, line=int(one["line"]))
         scope = self._wanted.scope()
         return tuple(in_order(corpus_problems(compared.in_order(), scope, _COMPARING_RULES)))
 
@@ -299,7 +304,7 @@ def part_of(key: str, *, validation: float = 0.1, test: float = 0.0, seed: int =
     return "validation" if draw >= 1 - validation else "train"
 
 
-def file_lines(file: Mapping[str, object]) -> list[dict[str, object]]:
+def file_lines(file: Mapping[str, object], *, first: int = 1) -> list[dict[str, object]]:
     """Cut a file into lines with their numbers; for `flat_map` after `ray.data.read_binary_files`.
 
     Ray's `read_text` also cuts at characters that may stand inside a row, such as U+2028, and so breaks
@@ -307,6 +312,8 @@ def file_lines(file: Mapping[str, object]) -> list[dict[str, object]]:
 
     Args:
         file: The file under `bytes`; `path` and other columns go along with each line.
+        first: The number of its first line. Numbers tell rows apart, so with several files each should
+            begin where another ends.
 
     Raises:
         DatasetError: There are no bytes.
@@ -319,7 +326,7 @@ def file_lines(file: Mapping[str, object]) -> list[dict[str, object]]:
     more = {name: value for name, value in file.items() if name != "bytes"}
     *whole, last = data.split(b"\n")
     lines = [line + b"\n" for line in whole] + ([last] if last else [])
-    return [{**more, "line": number, "text": line} for number, line in enumerate(lines, start=1)]
+    return [{**more, "line": number, "text": line} for number, line in enumerate(lines, first)]
 
 
 class _Gatherers(threading.local):
