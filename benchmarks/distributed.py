@@ -62,9 +62,9 @@ def with_dask(folder: Path, *, cores: int) -> tuple[Callable[[], Any], Callable[
 
     def facts() -> Any:
         lines = bag.read_text(str(folder / "*.jsonl"))
-        return lines.map_partitions(SURVEY.partition).compute(
-            scheduler="processes", num_workers=cores
-        )
+        # A generator cannot be sent from process to process.
+        facts = lines.map_partitions(lambda part: list(SURVEY.partition(part)))
+        return facts.compute(scheduler="processes", num_workers=cores)
 
     return facts, lambda: None
 

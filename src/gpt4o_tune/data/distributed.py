@@ -148,6 +148,8 @@ class RowSurvey:
     def partition(self, lines: Iterable[Line | tuple[int, Line]]) -> Iterator[RowFacts]:
         """Look at lines one after the other; for `mapPartitions` of Spark and `map_partitions` of Dask.
 
+        Dask sends results from process to process, where no generator can go, so make a list there.
+
         Args:
             lines: Lines as in a batch, or pairs of a line number, from 1, and a line. About a megabyte of
                 them is held at a time.
