@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TokenReport,
     )
     from gpt4o_tune.errors import (
+        BatchTimeoutError,
         BudgetError,
         CatalogError,
         DatasetError,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from gpt4o_tune.evaluation import Comparison, ExactMatch, JsonMatch, ValidJson
-    from gpt4o_tune.inference import CustomModel
+    from gpt4o_tune.inference import BatchRun, CustomModel, Inventory
     from gpt4o_tune.jobs import (
         EarlyStop,
         FineTuneJob,
@@ -57,6 +58,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AzureDeployments",
+    "BatchRun",
+    "BatchTimeoutError",
     "BudgetError",
     "CallRecorder",
     "CatalogError",
@@ -72,6 +75,7 @@ __all__ = [
     "FineTuneJob",
     "GraderError",
     "Hyperparameters",
+    "Inventory",
     "JobCancelledError",
     "JobError",
     "JobFailedError",
@@ -101,6 +105,8 @@ __all__ = [
 
 _HOME = {
     "AzureDeployments": "providers",
+    "BatchRun": "inference",
+    "BatchTimeoutError": "errors",
     "BudgetError": "errors",
     "CallRecorder": "data",
     "CatalogError": "errors",
@@ -116,6 +122,7 @@ _HOME = {
     "FineTuneJob": "jobs",
     "GraderError": "errors",
     "Hyperparameters": "jobs",
+    "Inventory": "inference",
     "JobCancelledError": "errors",
     "JobError": "errors",
     "JobFailedError": "errors",

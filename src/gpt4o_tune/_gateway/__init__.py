@@ -15,10 +15,12 @@ from gpt4o_tune._gateway.clients import (
 )
 from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_repeatable
 from gpt4o_tune._gateway.gateway import READ_PATIENCE, Gateway
+from gpt4o_tune._gateway.sending import LOOK_UP_PATIENCE, send_once
 from gpt4o_tune._gateway.signatures import signed_payload
 
 __all__ = [
     "CALL_ERRORS",
+    "LOOK_UP_PATIENCE",
     "READ_PATIENCE",
     "Gateway",
     "UnconfirmedError",
@@ -27,5 +29,6 @@ __all__ = [
     "forget_asynchronous",
     "forget_blocking",
     "is_repeatable",
+    "send_once",
     "signed_payload",
 ]

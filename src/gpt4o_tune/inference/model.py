@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from gpt4o_tune._display import html_text
 from gpt4o_tune._drive import iterate, run
 from gpt4o_tune.evaluation import Comparison, comparable, compare
 from gpt4o_tune.inference.asking import answer_all
+from gpt4o_tune.inference.kept import KeptModel
+from gpt4o_tune.inference.trained_form import TrainedForm
 from gpt4o_tune.providers import Provider
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ REPEATABLE: Mapping[str, object] = {"temperature": 0, "seed": 0}
 """Parameters of a comparison, so that it gives the same answers again as far as the service can."""
 
 
-class CustomModel:
+class CustomModel(KeptModel):
     """A model that answers. `FineTuneJob.wait` returns one; its name alone makes one as well.
 
     Every network verb has an asynchronous face whose name ends in `_async`. Parameters of the chat
@@ -43,6 +45,7 @@ class CustomModel:
         provider: Provider | None = None,
         system: str | None = None,
         trained_on: Dataset | None = None,
+        trained_tools: Sequence[str] = (),
     ) -> None:
         """Name a model; nothing is sent.
 
@@ -51,15 +54,19 @@ class CustomModel:
                 deployment.
             provider: Where it answers; read from the environment where none is given.
             system: The system prompt of `ask`; the one it was trained with, so that it meets again
-                what it knows.
+                what it knows. Conversations that begin with another one are logged once.
             trained_on: The rows it was trained on, so that a comparison refuses to measure on them.
+            trained_tools: Names of the tools that every training row offered; calls without tools are
+                logged once.
 
         Raises:
             ProviderError: No provider was given and the environment names none.
         """
-        self.name = name
-        self.provider = provider or Provider.from_environment()
-        self.system = system
+        super().__init__(
+            name,
+            provider=provider or Provider.from_environment(),
+            form=TrainedForm(system=system, tools=tuple(trained_tools)),
+        )
         self._trained_on = trained_on
 
     def ask(self, text: str, *, system: str | None = None, **parameters: object) -> str:
@@ -82,8 +89,7 @@ class CustomModel:
     async def _ask(
         self, gateway: Gateway, text: str, system: str | None, parameters: Mapping[str, object]
     ) -> str:
-        messages = self._messages(text, system)
-        completion = await gateway.chat({"model": self.name, "messages": messages, **parameters})
+        completion = await self._chat(gateway, self._messages(text, system), parameters)
         return completion.choices[0].message.content or ""
 
     def chat(
@@ -109,6 +115,7 @@ class CustomModel:
         messages: Sequence[Mapping[str, object]],
         parameters: Mapping[str, object],
     ) -> ChatCompletion:
+        self._watch.look(messages, parameters)
         return await gateway.chat({"model": self.name, "messages": list(messages), **parameters})
 
     def stream(
@@ -145,6 +152,7 @@ class CustomModel:
         parameters: Mapping[str, object],
     ) -> AsyncIterator[str]:
         messages = self._messages(prompt, system) if isinstance(prompt, str) else list(prompt)
+        self._watch.look(messages, parameters)
         request = {"model": self.name, "messages": messages, **parameters}
         async for chunk in gateway.stream_chat(request):
             for choice in chunk.choices:
@@ -257,6 +265,15 @@ class CustomModel:
             fault = f"{twice[0]!r} is named twice" if twice else "there is nothing to compare with"
             raise ValueError(f"{fault}; pass against= one or more other models")
         return every
+
+    def _renamed(self, name: str) -> Self:
+        return type(self)(
+            name,
+            provider=self.provider,
+            system=self.system,
+            trained_on=self._trained_on,
+            trained_tools=self._form.tools,
+        )
 
     def _seen(self, dataset: Dataset) -> SeenRows | None:
         return None if self._trained_on is None else dataset.overlap(self._trained_on)

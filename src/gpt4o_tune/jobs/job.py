@@ -355,7 +355,9 @@ class FineTuneJob(SeenJob):
             )
         if stopping is not None:
             await stopping.conclude(gateway, self.raw, patience=patience)
-        model = model_of(self.raw, provider=self.provider, trained_on=self._training)
+        model = model_of(
+            self.raw, provider=self.provider, trained_on=self._training, form=self._form
+        )
         if profile.answers_late and (patience := min(ready_timeout, end - gateway.now())) > 0:
             await await_ready(gateway, model.name, timeout=patience)
         return model
