@@ -45,11 +45,12 @@ class Paced:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on to jobs that stand where they should by now."""
-        await run_in_threadpool(self._script.catch_up)
+        if self._script.is_due:
+            await run_in_threadpool(self._script.catch_up)
         await self._app(scope, receive, send)
         looked_up = _JOB.fullmatch(scope["path"])
         if looked_up and scope["method"] == "GET":
-            await run_in_threadpool(self._script.note_read, looked_up[1])
+            self._script.note_read(looked_up[1])
 
 
 class Faulty:
@@ -89,16 +90,15 @@ class Faulty:
         self, fault: Fault, scope: Scope, receive: Receive, send: Send, abort: Callable[[], None]
     ) -> None:
         answer = _answer(fault)
-        if fault.after_commit and (answer or fault.drop):
-            await self._app(scope, receive, _swallow)
-        if not await self._wait(fault.delay):
+        if answer or fault.drop:
+            if fault.after_commit:
+                await self._app(scope, receive, _swallow)
+            else:
+                await _drain(receive)
+        if fault.drop or not await self._wait(fault.delay):
             abort()
-            return
-        if fault.drop:
             await _drain(receive)
-            abort()
         elif answer:
-            await _drain(receive)
             await answer(scope, receive, send)
         else:
             spoiled = _with_headers(send, fault.headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,9 @@ class _Life:
     outcome: Outcome
     since: float = 0.0
     """When its present state began."""
+    due: float = 0.0
+    """When it moves on next."""
+    is_paused: bool = False
     reads: int = 0
     updates: Iterator[Update] | None = None
     total_steps: int = 0
@@ -82,6 +86,12 @@ class Script:
     _lives: dict[str, _Life] = field(default_factory=dict[str, _Life])
     _known: set[str] = field(default_factory=set[str])
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything is to be done by now; jobs that were added or changed need `catch_up`."""
+        with self._lock:
+            return any(life.due <= self._position(life) for life in self._lives.values())
 
     def catch_up(self) -> None:
         """Do what is due by now; jobs are moved on in the order in which they were created."""
@@ -111,6 +121,8 @@ class Script:
             case "validating_files":
                 return self._do_when_due(life, self.transitions.validating, self._validate)
             case "queued":
+                if life.is_paused:
+                    life.is_paused, life.since = False, self._position(life)
                 return self._do_when_due(life, self.transitions.queued, self._begin)
             case "running" | "pausing":
                 steps = life.total_steps + 1
@@ -119,7 +131,7 @@ class Script:
                 return self._do_when_due(life, span, self._train, starts_state=False)
             case "paused":
                 # Time stands still for it.
-                life.since = self._position(life)
+                life.is_paused, life.due = True, math.inf
                 return False
             case _:
                 del self._lives[life.job_id]
@@ -133,7 +145,7 @@ class Script:
         *,
         starts_state: bool = True,
     ) -> bool:
-        due = life.since + span
+        due = life.due = life.since + span
         if due > self._position(life):
             return False
         if starts_state:

@@ -56,10 +56,10 @@ class ScriptedEngine:
 
     def train(self, spec: TrainingSpec) -> Iterator[Update]:
         """Yield each step, a checkpoint an epoch, and `Saved` after every step."""
-        replies = _replies(spec.training_file)
-        rows = sum(1 for line in spec.training_file.open("rb") if line.strip())
-        chosen = _resolve(spec.hyperparameters, rows)
-        steps_per_epoch = -(-rows // chosen.batch_size)
+        rows = _read(spec.training_file)
+        replies = _replies(rows)
+        chosen = _resolve(spec.hyperparameters, len(rows))
+        steps_per_epoch = -(-len(rows) // chosen.batch_size)
         total = steps_per_epoch * chosen.n_epochs
         yield Resolved(hyperparameters=chosen, total_steps=total, parameters=0)
         state = spec.output_dir / _STATE
@@ -142,19 +142,20 @@ def _resolve(asked: Hyperparameters, rows: int) -> ResolvedHyperparameters:
     )
 
 
-def _replies(training_file: Path) -> dict[str, tuple[str, str]]:
+def _read(training_file: Path) -> list[list[Message]]:
+    with training_file.open(encoding="utf-8") as lines:
+        return [json.loads(line)["messages"] for line in lines if line.strip()]
+
+
+def _replies(rows: Sequence[Sequence[Message]]) -> dict[str, tuple[str, str]]:
     """Map the question of each row to its last answer and what that is, `text` or `call`."""
     replies: dict[str, tuple[str, str]] = {}
-    with training_file.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.strip():
-                messages = cast("list[Message]", json.loads(line)["messages"])
-                answer = messages[-1]
-                calls, content = render_tool_calls(answer), answer.get("content")
-                if calls:
-                    replies[_question(messages)] = (calls, "call")
-                elif isinstance(content, str):
-                    replies[_question(messages)] = (content, "text")
+    for messages in rows:
+        calls, content = render_tool_calls(messages[-1]), messages[-1].get("content")
+        if calls:
+            replies[_question(messages)] = (calls, "call")
+        elif isinstance(content, str):
+            replies[_question(messages)] = (content, "text")
     return replies
 
 
