@@ -166,7 +166,7 @@ def test_losses_can_be_scripted(rows: Dataset) -> None:
             rows[:45], rows[45:], provider=service.provider, hyperparameters={"n_epochs": 6}
         )
         with pytest.raises(JobCancelledError):
-            job.wait(early_stop=EarlyStop(), poll_interval=600)
+            job.wait(early_stop=EarlyStop(), poll_interval=1800)
 
         assert service.clock.seconds < SIX_HOURS
 

@@ -64,7 +64,8 @@ class _Exchange(httpx2.AsyncByteStream):
             "extensions": {ABORT: self._abort},
         }
         self._task = asyncio.ensure_future(app(scope, self._receive, self._messages.put))
-        self._task.add_done_callback(lambda _: self._abort())
+        self._failure: BaseException | None = None
+        self._task.add_done_callback(self._note_end)
 
     async def next_message(self) -> Message:
         """Return what the application sends next.
@@ -80,9 +81,8 @@ class _Exchange(httpx2.AsyncByteStream):
                 "The read operation timed out.", request=self._request
             ) from error
         if message["type"] == "http.disconnect":
-            failure = self._task.exception() if self._task.done() else None
             words = "Server disconnected before its answer was complete."
-            raise httpx2.RemoteProtocolError(words, request=self._request) from failure
+            raise httpx2.RemoteProtocolError(words, request=self._request) from self._failure
         return message
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -106,6 +106,10 @@ class _Exchange(httpx2.AsyncByteStream):
             return {"type": "http.disconnect"}
         content, self._content = self._content, None
         return {"type": "http.request", "body": content, "more_body": False}
+
+    def _note_end(self, task: asyncio.Future[None]) -> None:
+        self._failure = None if task.cancelled() else task.exception()
+        self._abort()
 
     def _abort(self) -> None:
         self._is_left.set()

@@ -72,7 +72,6 @@ class Faulty:
             content = b""
         request = _recorded(scope, content)
         self._requests.add(request)
-        fault = self._faults.choose(request)
         limit = self._faults.limit(request)
         if limit is not None:
             is_within, headers = limit.take()
@@ -81,6 +80,7 @@ class Faulty:
                 await _drain(receive)
                 await _refusal()(scope, receive, send)
                 return
+        fault = self._faults.choose(request)
         if fault is None:
             await self._app(scope, receive, send)
         else:

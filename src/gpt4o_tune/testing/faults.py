@@ -91,8 +91,9 @@ class FaultSettings(TypedDict, total=False):
 class Faults:
     """The faults of one service.
 
-    Each request meets at most one: the first that was added, fits, and is not used up. Faults are met
-    before the key is looked at, so a wrong key meets them too.
+    Each request meets at most one: the first that was added, fits, and is not used up. A request that
+    a rate limit refuses meets none. Faults are met before the key is looked at, so a wrong key meets
+    them too.
     """
 
     def __init__(self, *, clock: VirtualClock, seed: int = 0) -> None:
