@@ -25,6 +25,7 @@ PAGES = [
     "docs/reference/jobs.md",
     "docs/reference/quality.md",
     "docs/reference/review.md",
+    "docs/testing.md",
 ]
 
 
