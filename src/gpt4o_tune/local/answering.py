@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.catalog import base_id, load
-from gpt4o_tune.local.engines import GeneratedToken
+from gpt4o_tune.local.engines import UNCHANGED, GeneratedToken
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.stand_in import load_engine, untrained_answer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpt4o_tune.catalog import Model
-    from gpt4o_tune.local.engines import LanguageModel, Message
+    from gpt4o_tune.local.engines import Adjustments, AnswerShape, LanguageModel, Message
     from gpt4o_tune.local.store import Store
 
 _LOADED_MODELS = 4
@@ -90,10 +90,14 @@ class Answering:
 
 
 class Untrained:
-    """Stands in for a base model: it answers everything with one sentence that says what it is."""
+    """Stands in for a base model: it answers everything with one sentence that says what it is.
+
+    Where the answer has a format, it is the shortest of that format, with the sentence wherever a
+    string is free.
+    """
 
     def __init__(self, model: str) -> None:
-        self._words = re.findall(r"\s*\S+", untrained_answer(model))
+        self._sentence = untrained_answer(model)
 
     def generate(
         self,
@@ -104,15 +108,21 @@ class Untrained:
         top_p: float = 1.0,
         seed: int | None = None,
         top_logprobs: int = 0,
+        shape: AnswerShape | None = None,
+        adjustments: Adjustments = UNCHANGED,
     ) -> Iterator[GeneratedToken]:
-        """Yield the sentence word by word; only `max_tokens` changes anything."""
-        words = self._words[:max_tokens]
-        for word in words[:-1]:
-            yield GeneratedToken(word, 0.0, _only(word, top_logprobs))
-        last = words[-1]
-        reason = "stop" if len(words) == len(self._words) else "length"
-        yield GeneratedToken(last, 0.0, _only(last, top_logprobs), finish_reason=reason)
-
-
-def _only(word: str, top_logprobs: int) -> tuple[tuple[str, float], ...]:
-    return ((word, 0.0),) if top_logprobs else ()
+        """Yield the answer word by word; only `max_tokens` and `shape` change anything."""
+        is_call = shape is not None and shape.kind == "calls"
+        grammar = shape and (shape.calls if is_call else shape.text)
+        text = self._sentence if grammar is None else grammar.example(self._sentence)
+        words = re.findall(r"\s*\S+", text)
+        reason = "stop" if len(words) <= max_tokens else "length"
+        words = words[:max_tokens]
+        for count, word in enumerate(words, start=1):
+            yield GeneratedToken(
+                word,
+                0.0,
+                ((word, 0.0),) if top_logprobs else (),
+                is_tool_call=is_call,
+                finish_reason=reason if count == len(words) else None,
+            )

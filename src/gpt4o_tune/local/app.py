@@ -16,6 +16,7 @@ from gpt4o_tune.local.routes.chat import ChatRoutes
 from gpt4o_tune.local.routes.files import FileRoutes
 from gpt4o_tune.local.routes.jobs import JobRoutes
 from gpt4o_tune.local.routes.models import ModelRoutes
+from gpt4o_tune.local.routes.stored_completions import StoredCompletionRoutes
 from gpt4o_tune.local.routes.uploads import UploadRoutes
 from gpt4o_tune.local.stand_in import ENGINE, HEADER
 
@@ -41,7 +42,8 @@ def build_app(store: Store, *, api_key: str, wake: Callable[[], None]) -> ASGIAp
         UploadRoutes(store),
         JobRoutes(store, wake=wake),
         ModelRoutes(store, answering),
-        ChatRoutes(answering),
+        ChatRoutes(answering, store.completions),
+        StoredCompletionRoutes(store.completions),
     )
     routes = [route for resource in resources for route in resource.routes()]
     v1 = Mount("/v1", app=Router(routes, redirect_slashes=False))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from gpt4o_tune.local.grammar.grammar import Grammar
 from gpt4o_tune.local.grammar.nodes import (
@@ -81,10 +81,10 @@ def map_of(value: Node) -> Node:
 def constant(value: object) -> Node:
     """One value; a string may have its characters beyond ASCII escaped or not."""
     if isinstance(value, dict):
-        items: Mapping[str, object] = value
+        items = cast("Mapping[str, object]", value)
         return object_of([(name, constant(each), True) for name, each in items.items()])
     if isinstance(value, list):
-        values: Sequence[object] = value
+        values = cast("Sequence[object]", value)
         comma = joined(BLANK, literal(","), BLANK)
         parts = [part for each in values for part in (comma, constant(each))][1:]
         return joined(literal("["), BLANK, *parts, BLANK, literal("]"))
@@ -118,7 +118,9 @@ def string() -> Node:
         joined(d, one_of((0x30, 0x37)), last_two),
         joined(d, high_half, last_two, literal("\\u"), d, low_half, last_two),
     )
-    escape = either(one_of(*((ord(each), ord(each)) for each in '"\\/bfnrt')), joined(literal("u"), unit))
+    escape = either(
+        one_of(*((ord(each), ord(each)) for each in '"\\/bfnrt')), joined(literal("u"), unit)
+    )
     content = Repeated(either(character, joined(literal("\\"), escape)))
     return joined(literal('"'), FreeText(content), literal('"'))
 

@@ -128,9 +128,9 @@ def resolve(schema: Schema, pointer: str) -> object:
     target: object = schema
     for part in pointer[1:].split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(target, list) and key.isdecimal():
-            items = cast("Sequence[object]", target)
-            target = items[int(key)] if int(key) < len(items) else None
+        items = _list(target)
+        if key.isdecimal() and int(key) < len(items):
+            target = items[int(key)]
         else:
             target = _mapping(target).get(key)
     return target
@@ -221,7 +221,9 @@ class _Strictness:
 
     def _object(self, schema: Schema, place: Place, *, levels: int) -> None:
         if schema.get("additionalProperties") is not False:
-            raise _fault(place, "'additionalProperties' is required to be supplied and to be false.")
+            raise _fault(
+                place, "'additionalProperties' is required to be supplied and to be false."
+            )
         properties = _mapping(schema.get("properties"))
         required = _list(schema.get("required"))
         rule = (

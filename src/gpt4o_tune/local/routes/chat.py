@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from gpt4o_tune.local.answering import Answering
+    from gpt4o_tune.local.store import CompletionStore
 
 logger = logging.getLogger("gpt4o_tune.local")
 
@@ -28,8 +29,9 @@ logger = logging.getLogger("gpt4o_tune.local")
 class ChatRoutes:
     """Serves answers."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, completions: CompletionStore) -> None:
         self._answering = answering
+        self._completions = completions
 
     def routes(self) -> list[Route]:
         """The resource's routes."""
@@ -40,10 +42,20 @@ class ChatRoutes:
         body.require_offered()
         completion = await run_in_threadpool(self._prepare, body)
         if body.stream:
-            return StreamingResponse(
-                _server_sent(completion.chunks()), media_type="text/event-stream"
-            )
-        return JSONResponse(await run_in_threadpool(completion.whole))
+            chunks = completion.chunks() if not body.store else self._kept(completion)
+            return StreamingResponse(_server_sent(chunks), media_type="text/event-stream")
+        return JSONResponse(await run_in_threadpool(self._whole, completion, body))
+
+    def _whole(self, completion: Completion, body: ChatBody) -> dict[str, object]:
+        whole = completion.whole()
+        if body.store:
+            self._completions.add(completion.record())
+        return whole
+
+    def _kept(self, completion: Completion) -> Generator[dict[str, object]]:
+        """Keep a streamed answer that was sent to its end."""
+        yield from completion.chunks()
+        self._completions.add(completion.record())
 
     def _prepare(self, body: ChatBody) -> Completion:
         return Completion(self._answering.choose(body.model), body)
