@@ -236,9 +236,9 @@ def test_learnt_tool_calls_are_tool_calls(desk: Desk, caller: str) -> None:
     assert start.function.arguments == ""
     assert "".join(piece.function.arguments for piece in rest) == call.function.arguments
     tools = [{"type": "function", "function": {"name": "track"}}]
-    plain = desk.client.chat.completions.create(
-        **options, tools=tools, tool_choice="none"
-    ).choices[0]
+    plain = desk.client.chat.completions.create(**options, tools=tools, tool_choice="none").choices[
+        0
+    ]
     assert plain.message.content == 'track {"order": 17}'
 
 
