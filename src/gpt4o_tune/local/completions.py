@@ -54,15 +54,8 @@ class Completion:
             "service_tier": "default",
         }
 
-    def whole(self) -> dict[str, object]:
-        """Generate all answers and render them as one object."""
-        for choice in self._choices:
-            for _ in self._parts(choice):
-                pass
-        return self.rendered()
-
     def rendered(self) -> dict[str, object]:
-        """Render the answers generated so far as one object."""
+        """Render the answers as one object, once `chunks` has come to its end."""
         return {
             **self._head,
             "object": "chat.completion",
