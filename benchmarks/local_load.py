@@ -65,6 +65,7 @@ class Load:
     errors: list[str] = field(default_factory=list)
     wall_s: float = 0.0
     server_cpu_s: float = 0.0
+    client_cpu_s: float = 0.0
     peak_mib: float = 0.0
 
     def __str__(self) -> str:
@@ -80,7 +81,8 @@ class Load:
             f"{self.pieces / self.wall_s:.0f} pieces/s; first piece p50 {first[0]:.0f} ms, "
             f"p95 {first[1]:.0f} ms; answer p50 {answer[0]:.0f} ms, p95 {answer[1]:.0f} ms; "
             f"looking a job up p50 {look[0]:.0f} ms, p95 {look[1]:.0f} ms; "
-            f"server {self.server_cpu_s:.1f} CPU s in {self.wall_s:.1f} s, "
+            f"CPU s in {self.wall_s:.1f} s: server {self.server_cpu_s:.1f}, "
+            f"client {self.client_cpu_s:.1f}; "
             f"peak {self.peak_mib:.0f} MiB"
         )
 
@@ -194,7 +196,7 @@ async def loaded(
 ) -> Load:
     """Keep so many streams open for so long."""
     load = Load(name)
-    started, cpu = time.perf_counter(), server.cpu_s()
+    started, cpu, own_cpu = time.perf_counter(), server.cpu_s(), time.process_time()
 
     async def one_after_another() -> None:
         while time.perf_counter() - started < seconds:
@@ -220,6 +222,7 @@ async def loaded(
 
     await asyncio.gather(look(), *(one_after_another() for _ in range(streams)))
     load.wall_s = time.perf_counter() - started
+    load.client_cpu_s = time.process_time() - own_cpu
     load.server_cpu_s, load.peak_mib = server.cpu_s() - cpu, server.peak_mib()
     return load
 

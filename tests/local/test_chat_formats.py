@@ -331,12 +331,20 @@ def test_a_bias_bans_and_favours_tokens(desk: Desk, sorter: str) -> None:
     assert only.choices[0].message.content == "{" * 5
 
 
-def schema_format(schema: dict[str, object]) -> dict[str, object]:
-    """A strict response format."""
+def schema_format(schema: dict[str, object], *, strict: bool = True) -> dict[str, object]:
+    """A response format."""
     return {
         "type": "json_schema",
-        "json_schema": {"name": "thing", "strict": True, "schema": schema},
+        "json_schema": {"name": "thing", "strict": strict, "schema": schema},
     }
+
+
+def nested(levels: int) -> dict[str, object]:
+    """A loose schema of arrays in arrays."""
+    schema: dict[str, object] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "array", "items": schema}
+    return schema
 
 
 @pytest.mark.parametrize(
@@ -351,6 +359,16 @@ def schema_format(schema: dict[str, object]) -> dict[str, object]:
             {"response_format": schema_format({"type": "array", "items": {}})},
             "response_format",
             "got 'type: \"array\"'",
+        ),
+        (
+            {"response_format": schema_format(nested(700), strict=False)},
+            "response_format",
+            "nests too deep",
+        ),
+        (
+            {"response_format": schema_format({"$ref": "#"}, strict=False)},
+            "response_format",
+            "no value satisfies it",
         ),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"name": "a b"}}},

@@ -86,10 +86,9 @@ def _schema_grammar(wanted: JsonSchemaBody) -> Grammar:
         if wanted.strict:
             require_strict(schema)
         return _grammar_of_schema(json.dumps(schema))
-    except ValueError as error:
-        reason = str(error) if isinstance(error, SchemaError) else "no value satisfies it."
+    except (ValueError, RecursionError) as error:
         raise ApiError(
-            f"Invalid schema for response_format '{wanted.name}': {reason}",
+            f"Invalid schema for response_format '{wanted.name}': {_reason(error)}",
             param="response_format",
         ) from error
 
@@ -134,13 +133,18 @@ def _require_sound(tool: ToolBody, index: int) -> None:
         _grammar_of_tools(
             json.dumps([{"name": tool.function.name, "parameters": schema}]), is_parallel=False
         )
-    except ValueError as error:
-        reason = str(error) if isinstance(error, SchemaError) else "no value satisfies it."
+    except (ValueError, RecursionError) as error:
         raise ApiError(
-            f"Invalid schema for function '{tool.function.name}': {reason}",
+            f"Invalid schema for function '{tool.function.name}': {_reason(error)}",
             param=f"tools[{index}].function.parameters",
             code="invalid_function_parameters",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SchemaError):
+        return str(error)
+    return "it nests too deep." if isinstance(error, RecursionError) else "no value satisfies it."
 
 
 @lru_cache(_REMEMBERED)
