@@ -266,6 +266,7 @@ def test_learnt_tool_calls_are_tool_calls(desk: Desk, caller: str) -> None:
         ({"logit_bias": {"99999999": 5}}, "logit_bias"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"parallel_tool_calls": False}, "parallel_tool_calls"),
+        ({"tools": [], "tool_choice": "required"}, "tools"),
         ({"reasoning_effort": "low"}, "reasoning_effort"),
         ({"verbosity": "low"}, "verbosity"),
         ({"functions": [{"name": "f"}]}, "functions"),

@@ -47,11 +47,10 @@ def adjustments_of(body: ChatBody, *, encoding_name: str) -> Adjustments:
     Raises:
         ApiError: A key of `logit_bias` is no token of the model.
     """
-    vocabulary = encoding(encoding_name)
     bias: dict[bytes, float] = {}
     for key, value in (body.logit_bias or {}).items():
         try:
-            bias[vocabulary.decode_single_token_bytes(int(key))] = value
+            bias[encoding(encoding_name).decode_single_token_bytes(int(key))] = value
         except (ValueError, KeyError, OverflowError):
             raise ApiError(
                 f"Invalid key in 'logit_bias': {key!r} is no token id of {encoding_name}.",

@@ -51,17 +51,14 @@ class _Waiting(NamedTuple):
 class State:
     """Where a text stands in its grammar; equal places are the same object."""
 
-    __slots__ = ("_followers", "is_complete", "waiting")
+    __slots__ = ("followers", "is_complete", "waiting")
 
     def __init__(self, waiting: frozenset[_Waiting], *, is_complete: bool) -> None:
         self.waiting = waiting
         self.is_complete = is_complete
         """Whether the text may end here."""
-        self._followers: dict[int, State | None] = {}
-
-    def followers(self) -> dict[int, State | None]:
+        self.followers: dict[int, State | None] = {}
         """The states after the bytes that were tried so far."""
-        return self._followers
 
 
 class Grammar:
@@ -87,7 +84,7 @@ class Grammar:
 
     def step(self, state: State, byte: int) -> State | None:
         """Read one more byte; None where it may not follow."""
-        followers = state.followers()
+        followers = state.followers
         if byte not in followers:
             rests = [way.rest for way in state.waiting if byte in way.byte.allowed]
             followers[byte] = self._state(rests) if rests else None
@@ -123,7 +120,9 @@ class Grammar:
                     pending += self._opened(frame)
         key = (frozenset(waiting), is_complete)
         if len(self._states) > _REMEMBERED:
+            # Readers keep the states that they stand in; the start leads to all others.
             self._states, self._frames = {}, {}
+            self.start.followers = {}
         return self._states.setdefault(key, State(key[0], is_complete=is_complete))
 
     def _opened(self, frame: _Frame) -> list[_Frame | None]:

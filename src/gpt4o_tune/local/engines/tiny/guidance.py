@@ -70,11 +70,12 @@ class Vocabulary:
     def mask(self, grammar: Grammar, state: State) -> NDArray[np.bool_]:
         """Which tokens may follow in a state of the grammar; the end is left to the caller."""
         masks = self._masks.setdefault(grammar, {})
-        if state not in masks:
+        mask = masks.get(state)
+        if mask is None:
             if len(masks) >= _REMEMBERED:
                 masks.clear()
-            masks[state] = self._compute(grammar, state)
-        return masks[state]
+            mask = masks[state] = self._compute(grammar, state)
+        return mask
 
     def _compute(self, grammar: Grammar, state: State) -> NDArray[np.bool_]:
         mask = np.zeros(len(self._texts), dtype=np.bool_)
