@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.catalog import base_id, load
-from gpt4o_tune.local.engines import recite
+from gpt4o_tune.local.engines import UNCHANGED, recite
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.stand_in import load_engine, untrained_answer
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpt4o_tune.catalog import Model
-    from gpt4o_tune.local.engines import GeneratedToken, LanguageModel, Message
+    from gpt4o_tune.local.engines import (
+        Adjustments,
+        AnswerShape,
+        GeneratedToken,
+        LanguageModel,
+        Message,
+    )
     from gpt4o_tune.local.store import Store
 
 _LOADED_MODELS = 4
@@ -102,7 +108,11 @@ class Answering:
 
 
 class Untrained:
-    """Stands in for a base model: it answers everything with one sentence that says what it is."""
+    """Stands in for a base model: it answers everything with one sentence that says what it is.
+
+    Where the answer has a format, it is the shortest of that format, with the sentence wherever a
+    string is free.
+    """
 
     def __init__(self, model: str) -> None:
         self._sentence = untrained_answer(model)
@@ -116,6 +126,8 @@ class Untrained:
         top_p: float = 1.0,
         seed: int | None = None,
         top_logprobs: int = 0,
+        shape: AnswerShape | None = None,
+        adjustments: Adjustments = UNCHANGED,
     ) -> Iterator[GeneratedToken]:
-        """Yield the sentence word by word; only `max_tokens` changes anything."""
-        return recite(self._sentence, max_tokens=max_tokens, top_logprobs=top_logprobs)
+        """Yield the answer word by word; only `max_tokens` and `shape` change anything."""
+        return recite(self._sentence, max_tokens=max_tokens, top_logprobs=top_logprobs, shape=shape)

@@ -16,6 +16,7 @@ from gpt4o_tune.local.routes.chat import ChatRoutes
 from gpt4o_tune.local.routes.files import FileRoutes
 from gpt4o_tune.local.routes.jobs import JobRoutes
 from gpt4o_tune.local.routes.models import ModelRoutes
+from gpt4o_tune.local.routes.stored_completions import StoredCompletionRoutes
 from gpt4o_tune.local.routes.uploads import UploadRoutes
 from gpt4o_tune.local.stand_in import ENGINE, HEADER
 
@@ -44,7 +45,8 @@ def build_app(
         UploadRoutes(store),
         JobRoutes(store, wake=wake, engine=engine),
         ModelRoutes(store, answering),
-        ChatRoutes(answering, now=store.now),
+        ChatRoutes(answering, store.completions, now=store.now),
+        StoredCompletionRoutes(store.completions),
     )
     routes = [route for resource in resources for route in resource.routes()]
     v1 = Mount("/v1", app=Router(routes, redirect_slashes=False))

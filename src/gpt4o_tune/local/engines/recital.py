@@ -10,11 +10,26 @@ from gpt4o_tune.local.engines.protocol import GeneratedToken
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpt4o_tune.local.engines.protocol import AnswerShape
+
 
 def recite(
-    text: str, *, max_tokens: int, top_logprobs: int = 0, is_tool_call: bool = False
+    text: str,
+    *,
+    max_tokens: int,
+    top_logprobs: int = 0,
+    is_tool_call: bool = False,
+    shape: AnswerShape | None = None,
 ) -> Iterator[GeneratedToken]:
-    """Yield a text word by word, each with probability 1, and stop after `max_tokens` words."""
+    """Yield a text word by word, each with probability 1, and stop after `max_tokens` words.
+
+    Where the answer must have a form, it is the shortest of that form, with the text wherever a string is
+    free.
+    """
+    must_call = shape is not None and shape.kind == "calls"
+    grammar = shape and (shape.calls if must_call else shape.text)
+    if grammar is not None:
+        text, is_tool_call = grammar.example(text), must_call
     words = re.findall(r"\s*\S+", text) or [text]
     for place, word in enumerate(words[:max_tokens], start=1):
         is_last = place == min(len(words), max_tokens)

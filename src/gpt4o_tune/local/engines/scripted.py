@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from gpt4o_tune.local.engines.protocol import (
+    UNCHANGED,
+    Adjustments,
     Checkpoint,
     Hyperparameters,
     Resolved,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from gpt4o_tune.local.engines.protocol import GeneratedToken, Message
+    from gpt4o_tune.local.engines.protocol import AnswerShape, GeneratedToken, Message
 
 _AUTO_EPOCHS = 3
 _AUTO_STEPS_PER_EPOCH = 8
@@ -122,14 +124,17 @@ class ScriptedModel:
         top_p: float = 1.0,
         seed: int | None = None,
         top_logprobs: int = 0,
+        shape: AnswerShape | None = None,
+        adjustments: Adjustments = UNCHANGED,
     ) -> Iterator[GeneratedToken]:
-        """Yield the answer word by word; only `max_tokens` changes anything."""
+        """Yield the answer word by word; only `max_tokens` and `shape` change anything."""
         text, kind = self._replies.get(_question(messages), (_UNKNOWN, "text"))
         return recite(
             text,
             max_tokens=max_tokens,
             top_logprobs=top_logprobs,
             is_tool_call=kind == "call",
+            shape=shape,
         )
 
 

@@ -6,6 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from gpt4o_tune.local.store.completions import CompletionStore
 from gpt4o_tune.local.store.database import Database
 from gpt4o_tune.local.store.events import EventStore
 from gpt4o_tune.local.store.files import FileStore
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "CompletionStore",
     "EventStore",
     "FileStore",
     "JobEdit",
@@ -52,6 +54,7 @@ class Store:
         self.jobs = JobStore(self._database)
         self.events = EventStore(self._database)
         self.models = ModelStore(self._database, data_dir)
+        self.completions = CompletionStore(self._database)
 
     def job_dir(self, job_id: str) -> Path:
         """The folder of a job, made at first use."""

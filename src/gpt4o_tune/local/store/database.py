@@ -83,6 +83,12 @@ CREATE TABLE IF NOT EXISTS models (
     job_id TEXT NOT NULL,
     directory TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS completions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    model TEXT NOT NULL,
+    record TEXT NOT NULL
+);
 """
 
 
