@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gpt4o_tune import LocalServer
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/guide.md", "docs/reference/jobs.md"]
+PAGES = ["README.md", "docs/guide.md", "docs/reference/jobs.md", "docs/reference/models.md"]
 
 
 def heldout() -> Dataset:

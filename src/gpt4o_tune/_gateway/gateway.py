@@ -376,13 +376,12 @@ class Gateway(Paced):
             max_attempts: Attempts of one call; refusals for the rate (429) come on top.
             answer_tokens: The `max_tokens` of the calls, which services count beforehand.
         """
-        key = self._connection.api_key
 
         async def work() -> Traffic:
             async with Lanes(
                 self._client,
                 "/chat/completions",
-                fresh_key=key if callable(key) else None,
+                api_key=self._connection.api_key,
                 at_once=at_once,
             ) as lanes:
                 return await ManyCalls(

@@ -44,7 +44,7 @@ class Lanes:
         client: openai.OpenAI | openai.AsyncOpenAI,
         path: str,
         *,
-        fresh_key: Callable[[], str] | None,
+        api_key: str | Callable[[], str],
         at_once: int,
     ) -> None:
         self._base_url = str(client.base_url).rstrip("/")
@@ -56,7 +56,12 @@ class Lanes:
                 if not isinstance(value, openai.Omit)
             }
         )
-        self._fresh_key = fresh_key
+        # Headers of a provider's own may hold another way to sign in.
+        self._fresh_key = None
+        if callable(api_key):
+            self._fresh_key = None if "authorization" in self._headers else api_key
+        else:
+            self._headers.setdefault("authorization", f"Bearer {api_key}")
         self._pools = _pools(at_once)
         self._next = 0
 

@@ -217,8 +217,8 @@ class _Run(Watcher):
         done, every = self.total.calls + self._failed, len(self._answers)
         errors = f"  {self._failed:,} failed" if self._failed else ""
         return (
-            f"asking {self._route.name}  {bar(done / every if every else 1)}  {done:,}/{every:,}  "
-            f"{self.total.tokens:,} tokens  {money(self.total.usd)}{errors}"
+            f"{bar(done / every if every else 1)}  {done:,}/{every:,}  {self.total.tokens:,} tokens  "
+            f"{money(self.total.usd)}{errors}  {self._route.name}"
         )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gpt4o_tune._display import html_text
 from gpt4o_tune._drive import iterate, run
+from gpt4o_tune._gateway import CALL_ERRORS
 from gpt4o_tune.errors import ModelNotReadyError
 from gpt4o_tune.evaluation import Comparison, comparable, compare
 from gpt4o_tune.inference.asking import answer_all
@@ -184,7 +185,7 @@ class CustomModel:
 
         Args:
             prompt: A user message as for `ask`, or a conversation as for `chat`.
-            response_format: A pydantic model or dataclass.
+            response_format: A pydantic model, or a dataclass made by pydantic.
             system: As for `ask`; only with a user message.
             parameters: Further fields of the chat request.
 
@@ -192,6 +193,7 @@ class CustomModel:
             openai.LengthFinishReasonError: The answer was cut off at the limit of tokens.
             openai.ContentFilterFinishReasonError: The service held the answer back.
             ValueError: The model refused, or the answer does not follow the format.
+            TypeError: The format is neither.
 
         Example:
             >>> class Ticket(pydantic.BaseModel):
@@ -228,9 +230,14 @@ class CustomModel:
         messages = self._messages(prompt, system) if isinstance(prompt, str) else list(prompt)
 
         async def call(name: str) -> Format:
-            completion = await gateway.parse_chat(
-                {"model": name, "messages": messages, **parameters}, response_format=response_format
-            )
+            request = {"model": name, "messages": messages, **parameters}
+            try:
+                completion = await gateway.parse_chat(request, response_format=response_format)
+            except CALL_ERRORS as error:
+                # An answer that was cut off is billed all the same.
+                if (cut := getattr(error, "completion", None)) is not None:
+                    self._count(name, cut)
+                raise
             self._count(name, completion)
             message = completion.choices[0].message
             if message.parsed is None:

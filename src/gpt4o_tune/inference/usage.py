@@ -131,7 +131,8 @@ def tariff(name: str, kind: ProviderKind) -> Tariff:
             as_of=None,
             basis=f"The catalog has no price of {name!r} for provider {kind!r}.",
         )
-    tuned = name.casefold() not in {model.name, *model.aliases}
+    # On own hardware the base costs as little as a model that was tuned there.
+    tuned = kind == "local" or name.casefold() not in {model.name, *model.aliases}
     reads = offer.input_usd if tuned else offer.base_input_usd
     writes = offer.output_usd if tuned else offer.base_output_usd
     cached = offer.cached_input_usd if tuned else None
@@ -178,10 +179,10 @@ def _basis(
     title = catalog.load().service(kind).title
     if reads is None or writes is None:
         return f"No source gives a price of {what} at {title}."
-    apart = "cached input counted in full" if cached is None else f"{money(cached)} cached input"
+    apart = "cached input counted in full" if cached is None else f"${cached:g} cached input"
     return (
-        f"Price of {what}: list of {title} as of {as_of}, per 1M tokens {money(reads)} input, "
-        f"{apart}, {money(writes)} output."
+        f"Price of {what}: list of {title} as of {as_of}, per 1M tokens ${reads:g} input, "
+        f"{apart}, ${writes:g} output."
     )
 
 
