@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import gpt4o_tune
 from gpt4o_tune import CustomModel, Dataset, JournalError, MapResult, Provider, ProviderError
@@ -468,17 +466,34 @@ def test_progress_shows_tokens_and_cost(
     assert "$0." in shown
 
 
-@given(st.integers(0, 10**7))
-def test_reset_times_are_read_as_openai_writes_them(milliseconds: int) -> None:
-    """Hours, minutes, seconds and milliseconds in any mix, and plain seconds."""
-    from gpt4o_tune._gateway.pacing import reset_seconds
+def test_the_blocking_face_works_inside_a_running_loop(service: LimitedService) -> None:
+    """As in a notebook, whose own loop is running already."""
 
-    hours, rest = divmod(milliseconds, 3_600_000)
-    minutes, rest = divmod(rest, 60_000)
-    seconds, rest = divmod(rest, 1000)
+    async def cell() -> MapResult:
+        return model_at(service.base_url).map(TEXTS)
 
-    written = f"{hours}h{minutes}m{seconds}s{rest}ms"
-    assert reset_seconds(written) == pytest.approx(milliseconds / 1000)
-    assert reset_seconds(str(milliseconds)) == milliseconds
-    assert reset_seconds("soon") is None
-    assert reset_seconds(None) is None
+    assert asyncio.run(cell()).errors == {}
+
+
+def test_a_cancelled_run_keeps_its_journal(tmp_path: Path) -> None:
+    """On the asynchronous face too, what was answered is not asked again."""
+    path, texts = tmp_path / "run.jsonl", [f"cancel {number}" for number in range(200)]
+
+    async def cancelled(model: CustomModel) -> None:
+        running = asyncio.create_task(model.map_async(texts, journal=path, at_once=8))
+        while lines_of(path) < 30:
+            await asyncio.sleep(0.005)  # the calls need the loop
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await model.provider.close_async()
+
+    with LimitedService(latency=0.01) as service:
+        model = model_at(service.base_url)
+        asyncio.run(cancelled(model))
+        result = model.map(texts, journal=path)
+        asked = service.stats()["asked"]
+
+    assert result.errors == {}
+    assert sum(answer.from_journal for answer in result) >= 29
+    assert sum(asked.values()) - len(texts) <= 8  # type: ignore[attr-defined]  # a mapping

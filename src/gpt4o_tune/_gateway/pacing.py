@@ -17,8 +17,8 @@ FIRST_AT_ONCE = 16
 """Calls in flight before anything is known of the service."""
 FIRST_PAUSE_OF = 2
 """Where a refusal names no time, the pause is that of this attempt of a single call, about a second."""
-TELLING_SHARE = 0.02
-"""A reset time tells the rate of refill only once so much of the allowance is used."""
+SHORTEST_TELLING_RESET = 0.05
+"""Seconds; a shorter reset time is too coarse to tell the rate of refill."""
 UPWARD_STEP = 0.1
 """Share of the way by which a reading above our own count raises it; one below counts in full."""
 
@@ -117,6 +117,7 @@ class _Allowance:
         self._limit: float = 0.0
         self._level: float = 0.0
         self._rate: float = 0.0
+        self._told: float = 0.0
         self._filled_at = 0.0
         self._read_of = 0.0
 
@@ -150,11 +151,13 @@ class _Allowance:
         if limit is None or left is None or limit <= 0 or sent_at < self._read_of:
             return
         self._read_of = sent_at
-        used, reset = limit - left, reset_seconds(headers.get(f"x-ratelimit-reset-{kind}"))
-        if reset and used >= TELLING_SHARE * limit:
-            self._rate = used / reset
-        elif not self.is_known or limit != self._limit:
-            self._rate = limit / 60
+        if not self.is_known or limit != self._limit:
+            self._rate, self._told = limit / 60, 0.0
+        reset = reset_seconds(headers.get(f"x-ratelimit-reset-{kind}")) or 0.0
+        # What is left is told in whole units, so one of those used may be a fraction. With it left out,
+        # no reading exceeds the true rate, and the highest is the best.
+        if reset >= SHORTEST_TELLING_RESET and (limit - left - 1) / reset > self._told:
+            self._rate = self._told = (limit - left - 1) / reset
         seen = min(limit, left + (now - sent_at) * self._rate) - spent_since
         self._fill(now)
         if not self.is_known or seen < self._level:
