@@ -118,12 +118,13 @@ class Lanes:
 
 
 def _pools(at_once: int) -> Sequence[httpx2.AsyncClient]:
-    endless = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    # Without a number of its own, aiohttp would stop at 100.
+    enough = httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once)
     with contextlib.suppress(RuntimeError):  # aiohttp is not installed
-        return [openai.DefaultAioHttpClient(limits=endless)]
+        return [openai.DefaultAioHttpClient(limits=enough)]
     # One TLS context for all: reading the certificates takes 40 ms each time.
     trusted: ssl.SSLContext = httpx2.create_ssl_context()
     return [
-        openai.DefaultAsyncHttpxClient(limits=endless, verify=trusted)
+        openai.DefaultAsyncHttpxClient(limits=enough, verify=trusted)
         for _ in range(math.ceil(at_once / CALLS_PER_POOL))
     ]

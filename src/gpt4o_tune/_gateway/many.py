@@ -122,9 +122,7 @@ class ManyCalls:
                 return
             if outcome.error is not None:
                 other = self._watcher.reroute(call.row, outcome.error)
-                outcome = await self._call(call.row, other) if other else outcome
-                if outcome is None:
-                    return
+                outcome = (await self._call(call.row, other) if other else None) or outcome
             self._watcher.settle(outcome)
 
     async def _call(self, row: int, body: bytes) -> Outcome | None:

@@ -17,6 +17,8 @@ FIRST_AT_ONCE = 16
 """Calls in flight before anything is known of the service."""
 FIRST_PAUSE_OF = 2
 """Where a refusal names no time, the pause is that of this attempt of a single call, about a second."""
+HINTS_BELIEVED = 2
+"""Refusals without an answer between them after which a short hint no longer counts alone."""
 SHORTEST_TELLING_RESET = 0.05
 """Seconds; a shorter reset time is too coarse to tell the rate of refill."""
 UPWARD_STEP = 0.1
@@ -97,6 +99,8 @@ class Pace:
         self._slowed_at = now
         self._refusals_in_a_row += 1
         pause = backoff(FIRST_PAUSE_OF + self._refusals_in_a_row - 1) if hint is None else hint
+        if self._refusals_in_a_row > HINTS_BELIEVED:
+            pause = max(pause, backoff(self._refusals_in_a_row - HINTS_BELIEVED))
         self._closed_until = max(self._closed_until, now + pause)
         explained = [part for part in (self._requests, self._tokens) if part.is_known]
         for part in explained:
