@@ -200,15 +200,12 @@ def test_a_refused_rate_slows_all_calls_once(clock: VirtualClock) -> None:
 
 
 def test_the_pace_follows_the_headers() -> None:
-    """A service of 12,000 requests a minute, 200 of them at once, is used to the full, with few refusals."""
+    """Of a service that takes 200 requests a second, 500 are had with few refusals on the way."""
     with LimitedService(latency=0.02, requests_per_minute=12_000, burst_seconds=1) as limited:
-        started = time.monotonic()
         result = model_at(limited.base_url).map([f"q{n}" for n in range(500)], at_once=64)
-        seconds = time.monotonic() - started
 
     assert result.errors == {}
     assert result.refused_requests <= 25
-    assert seconds < 6  # 1.5 s if not a single request is left out
 
 
 def test_tokens_are_paced_as_well() -> None:
