@@ -87,9 +87,10 @@ class Journal:
         for number, line in enumerate(lines[1:], start=2):
             record = self._parse(line, number)
             row = record.get("row")
-            if not isinstance(row, int) or record.get("key") != self._keys[row]:
+            if not isinstance(row, int) or record.get("key") not in self._keys[row : row + 1]:
                 raise JournalError(
-                    f"line {number} of {str(self.path)!r} is not of these inputs",
+                    f"line {number} of {str(self.path)!r} is of other inputs than its first line, so "
+                    "the file is damaged. Nothing was sent; name another file as journal=",
                     path=str(self.path),
                 )
             finished[row] = record
