@@ -131,6 +131,9 @@ def test_twin_faces_have_one_signature(noun: type) -> None:
         (CustomModel.ask, ["self", "text"]),
         (CustomModel.chat, ["self", "messages"]),
         (CustomModel.stream, ["self", "prompt"]),
+        (CustomModel.parse, ["self", "prompt"]),
+        (CustomModel.map, ["self", "inputs"]),
+        (CustomModel.wait_until_ready, ["self"]),
         (CustomModel.compare, ["self", "dataset"]),
         (Dataset.check, ["self"]),
         (Dataset.probe_images, ["self"]),
@@ -162,6 +165,8 @@ ERRORS = [
     errors.ProviderError("cannot"),
     errors.VocabularyError("damaged"),
     errors.WebhookError("forged"),
+    errors.ModelNotReadyError("not yet", model="ft:gpt-4o"),
+    errors.JournalError("other inputs", path="run.jsonl"),
     errors.MissingExtraError("The local server", extra="local"),
 ]
 
