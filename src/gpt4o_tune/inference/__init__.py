@@ -1,4 +1,4 @@
-"""Use it: ask a custom model, stream from it, ask many inputs, keep it, and hold it against others."""
+"""Use it: ask a custom model once or thousands of times, keep it, and hold it against others."""
 
 from gpt4o_tune.inference.batch import BatchCounts, BatchRun
 from gpt4o_tune.inference.end_dates import NEAR_DAYS, EndDate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from gpt4o_tune._drive import run
 from gpt4o_tune.inference import keeping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.data import Dataset
+    from gpt4o_tune.inference.inputs import Messages, Request
     from gpt4o_tune.providers import AzureDeployments
 
 __all__ = ["KeptModel"]
@@ -254,10 +255,9 @@ class KeptModel:
         if_exists: IfBatchExists,
         parameters: Mapping[str, object],
     ) -> BatchRun:
-        prompt = self.system if system is None else system
         batches = await submit(
             gateway,
-            requests_of(inputs, system=prompt, parameters=parameters),
+            self._requests(inputs, system, parameters),
             model=self.name,
             provider=self.provider,
             if_exists=if_exists,
@@ -266,3 +266,16 @@ class KeptModel:
         if record is not None:
             batch_run.save(record)
         return batch_run
+
+    def _requests(
+        self,
+        inputs: Iterable[str | Sequence[Mapping[str, object]]] | Dataset,
+        system: str | None,
+        parameters: Mapping[str, object],
+    ) -> Sequence[Request]:
+        """Make one request of each input, and hold each against the training."""
+        prompt = self.system if system is None else system
+        requests = requests_of(inputs, system=prompt, parameters=parameters)
+        for request in requests:
+            self._watch.look(cast("Messages", request["messages"]), request)
+        return requests
