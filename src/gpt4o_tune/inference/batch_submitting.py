@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import secrets
 import tempfile
@@ -55,17 +56,25 @@ class _Wanted:
     fingerprint: str
     model: str
     endpoint: str
-    file_ids: frozenset[str] = frozenset()
-    """Uploaded files with this very content; empty where equal batches do not count."""
+    file_ids: frozenset[str]
+    """Uploaded files with this very content."""
+    others: frozenset[str] = frozenset()
+    """Batches that are not to be taken, although they may ask the same."""
 
     def is_met_by(self, batch: Batch) -> bool:
         """Say whether a batch asks the same and has cost, or will cost, something."""
-        told = (batch.metadata or {}).get(FINGERPRINT_KEY)
         # A service that keeps no metadata still names the file.
+        told = self.told_by(batch)
         same = told == self.fingerprint if told else batch.input_file_id in self.file_ids
-        return same and not (batch.status in ENDED and not batch.output_file_id)
+        is_for_nothing = batch.status in ENDED and not batch.output_file_id
+        return same and not is_for_nothing and batch.id not in self.others
+
+    def told_by(self, batch: Batch) -> str | None:
+        """Return the fingerprint that a batch carries."""
+        return (batch.metadata or {}).get(FINGERPRINT_KEY)
 
     def metadata(self) -> dict[str, str]:
+        """Return what the batch is to carry."""
         return {
             FINGERPRINT_KEY: self.fingerprint,
             FIRST_KEY: str(self.file.first),
@@ -119,20 +128,28 @@ async def _ensure(
     if_exists: IfBatchExists,
 ) -> Batch:
     uploads = await _uploads(gateway, file)
-    if if_exists == "new":
-        fingerprint, file_ids = f"{file.fingerprint[:32]}-{secrets.token_hex(8)}", frozenset[str]()
-    else:
-        fingerprint, file_ids = file.fingerprint, frozenset(upload.id for upload in uploads)
     wanted = _Wanted(
-        file=file, fingerprint=fingerprint, model=model, endpoint=endpoint, file_ids=file_ids
+        file=file,
+        fingerprint=file.fingerprint,
+        model=model,
+        endpoint=endpoint,
+        file_ids=frozenset(upload.id for upload in uploads),
     )
-    if equals := await _equals(gateway, wanted):
-        batch = await _keep_first(gateway, equals)
+    equals = await _equals(gateway, wanted)
+    if equals and if_exists == "adopt":
+        batch = await _keep_first(gateway, wanted, equals)
         log.info("adopted batch %s (%s): the same requests", batch.id, batch.status)
         return batch
+    if if_exists == "new":
+        wanted = dataclasses.replace(
+            wanted,
+            fingerprint=f"{file.fingerprint[:32]}-{secrets.token_hex(8)}",
+            others=frozenset(equal.id for equal in equals),
+        )
     upload = await _uploaded(gateway, file, uploads)
     if provider.profile.needs_processed_file:
         upload = await _processed(gateway, upload)
+    wanted = dataclasses.replace(wanted, file_ids=wanted.file_ids | {upload.id})
     return await _created(gateway, wanted, upload.id)
 
 
@@ -151,7 +168,7 @@ async def _created(gateway: Gateway, wanted: _Wanted, file_id: str) -> Batch:
     equals = await _equals(gateway, wanted, patience=LOOK_UP_PATIENCE)
     if all(equal.id != batch.id for equal in equals):
         equals.append(batch)
-    return await _keep_first(gateway, equals)
+    return await _keep_first(gateway, wanted, equals)
 
 
 async def _equals(
@@ -170,10 +187,11 @@ async def _equals(
     return sorted(equals, key=lambda batch: (not batch.output_file_id, batch.created_at or 0))
 
 
-async def _keep_first(gateway: Gateway, batches: Sequence[Batch]) -> Batch:
+async def _keep_first(gateway: Gateway, wanted: _Wanted, batches: Sequence[Batch]) -> Batch:
     first, *twins = batches
     for twin in twins:
-        if twin.status not in ENDED:
+        # Without metadata, one that was asked for with `new` cannot be told from a twin.
+        if twin.status not in ENDED and wanted.told_by(twin):
             log.warning("batch %s is a second copy of %s: cancelled", twin.id, first.id)
             await gateway.cancel_batch(twin.id)
     return first
