@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING
 
+from gpt4o_tune.local.processes import end_worker, start_worker
 from gpt4o_tune.local.store.records import TRAINING_STATUSES, JobFault, JobRecord
 from gpt4o_tune.local.validation import validate_job
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
     from gpt4o_tune.local.store import Store
@@ -22,8 +21,6 @@ logger = logging.getLogger("gpt4o_tune.local")
 
 _RESTARTS = 3
 _STOP_TIMEOUT_S = 5.0
-# More threads slow these small matrices down on a busy machine, and their number changes the sums.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class Scheduler:
@@ -32,10 +29,12 @@ class Scheduler:
     Args:
         store: Where jobs are kept; workers open the same data folder.
         slots: How many jobs train at the same time.
+        is_screened: Have the moderation stand-in look at training files.
     """
 
-    def __init__(self, store: Store, *, slots: int = 1) -> None:
+    def __init__(self, store: Store, *, slots: int = 1, is_screened: bool = False) -> None:
         self._store = store
+        self._is_screened = is_screened
         self._changed = threading.Condition()
         self._is_stopping = False
         self._claimed: set[str] = set()
@@ -69,7 +68,7 @@ class Scheduler:
             workers = [*self._workers.values()]
             self._changed.notify_all()
         for worker in workers:
-            _end(worker)
+            end_worker(worker)
         for thread in self._threads:
             thread.join(_STOP_TIMEOUT_S)
 
@@ -99,7 +98,7 @@ class Scheduler:
         return None
 
     def _validate(self, job: JobRecord) -> None:
-        validate_job(self._store, job)
+        validate_job(self._store, job, is_screened=self._is_screened)
 
     def _train(self, job: JobRecord) -> None:
         exit_code = 0
@@ -115,19 +114,11 @@ class Scheduler:
         )
 
     def _run_worker(self, job_id: str) -> int:
-        command = [sys.executable, "-m", "gpt4o_tune.local.worker"]
-        command += ["--data-dir", str(self._store.data_dir), "--job", job_id]
-        command += ["--parent", str(os.getpid())]
+        arguments = ["--data-dir", str(self._store.data_dir), "--job", job_id]
         with (self._store.job_dir(job_id) / "worker.log").open("ab") as log, self._changed:
             if self._is_stopping:
                 return 0
-            worker = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **_ONE_THREAD},
-            )
+            worker = start_worker("gpt4o_tune.local.worker", arguments, log=log)
             self._workers[job_id] = worker
         try:
             return worker.wait()
@@ -140,11 +131,3 @@ class Scheduler:
             if edit.is_open:
                 edit.finish("failed", fault=JobFault(code="server_error", message=message))
                 edit.event("failed", message, level="error")
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    worker.terminate()
-    try:
-        worker.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        worker.kill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect
@@ -77,6 +77,15 @@ def parse_json(content: bytes, kind: type[B]) -> B:
         ) from error
     if not isinstance(value, dict):
         raise ApiError("The request body must be a JSON object.", code="invalid_type")
+    return check_value(cast("dict[str, object]", value), kind)
+
+
+def check_value(value: dict[str, object], kind: type[B]) -> B:
+    """Check a body that is already parsed.
+
+    Raises:
+        ApiError: It has a wrong field.
+    """
     try:
         return kind.model_validate(value)
     except ValidationError as error:

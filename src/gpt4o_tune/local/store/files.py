@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,20 @@ class FileStore:
             file.flush()
             os.fsync(file.fileno())
         return self.add(part, filename=filename, purpose=purpose, file_id=file_id)
+
+    def hold(self, file_id: str, target: Path) -> None:
+        """Give `target` the bytes of a file, which it keeps when the file is deleted.
+
+        Raises:
+            FileNotFoundError: The file is gone.
+        """
+        source = self.path(file_id)
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # The file system has no hard links.
+            shutil.copyfile(source, target)
 
     def find(self, file_id: str) -> FileRecord | None:
         """Look a file up; an expired one is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from gpt4o_tune.local.store.records import (
     ModelRecord,
     Page,
 )
+from gpt4o_tune.local.store.webhooks import write_webhook
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,8 +47,9 @@ class JobEdit:
         self.job = self.job.model_copy(update=fields)
 
     def finish(self, status: JobStatus, *, fault: JobFault | None = None) -> None:
-        """Put the job into a final state."""
+        """Put the job into a final state; webhooks tell of it."""
         self.change(status=status, fault=fault, finished_at=int(time.time()), estimated_finish=None)
+        write_webhook(self._connection, f"fine_tuning.job.{status}", self.job.id)
 
     def event(
         self,
@@ -189,6 +192,16 @@ class JobStore:
         with self._database.reading() as connection:
             row = connection.execute(query, arguments).fetchone()
         return None if row is None else JobRecord.model_validate_json(row["record"])
+
+    def count_open(self) -> Counter[str]:
+        """Count the jobs that have work before them, by base model."""
+        query = (
+            "SELECT json_extract(record, '$.base_model') AS base FROM jobs "
+            "WHERE status IN (SELECT value FROM json_each(?))"
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (json.dumps([*OPEN_STATUSES]),))
+            return Counter(row["base"] for row in rows)
 
     def checkpoints(self, job_id: str, *, after: str | None, limit: int) -> Page[CheckpointRecord]:
         """List a job's checkpoints, newest first."""
