@@ -152,7 +152,7 @@ def test_an_unsound_file_fails_the_whole_batch(
     run_all(store, batch_id)
     batch = store.batches.get(batch_id)
     assert (batch.status, batch.total, batch.output_file_id) == ("failed", 0, None)
-    assert [(fault.code, fault.line) for fault in batch.faults][0] == (code, number)
+    assert (batch.faults[0].code, batch.faults[0].line) == (code, number)
     assert not (tmp_path / "batches" / batch_id).exists()
     store.close()
 

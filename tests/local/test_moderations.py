@@ -33,7 +33,9 @@ def test_an_answer_is_what_the_client_expects(desk: Desk) -> None:
     assert len(flags) == 13
     assert {each for each in flags if flags[each]} == {"harassment", "harassment/threatening"}
     scores = result.category_scores.model_dump(by_alias=True)
-    assert {each for each in scores if scores[each] > 0.5} == {each for each in flags if flags[each]}
+    assert {each for each in scores if scores[each] > 0.5} == {
+        each for each in flags if flags[each]
+    }
     applied = result.category_applied_input_types.model_dump(by_alias=True)
     assert {*map(tuple, applied.values())} == {("text",)}
 

@@ -41,7 +41,7 @@ def test_permissions_are_granted_listed_and_revoked(desk: Desk, trained: FineTun
     assert oldest_first == newest_first[::-1]
     (only,) = permissions.list(model, project_id="proj_3")
     assert only.project_id == "proj_3"
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="list method"):
         page = permissions.retrieve(model, limit=1)
     assert (page.has_more, page.data[0].project_id) == (True, "proj_4")
 

@@ -23,6 +23,7 @@ OFFERED = (
 )
 _DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DISK_IS_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_DATABASE_IS_CLOSED = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")
 
 
 class ApiError(Exception):
@@ -108,10 +109,10 @@ def disk_error(error: Exception) -> ApiError | None:
             status=507,
             code="insufficient_storage",
         )
-    if code in _DISK_IS_CLOSED or state.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+    if code in _DISK_IS_CLOSED or state.startswith(_DATABASE_IS_CLOSED):
         return ApiError(
             "The local server cannot write to its data folder, and nothing of this request was "
-            "kept. Give it the right to write there and send the request again.",
+            "kept. Make the folder writable and send the request again.",
             status=500,
             code="storage_not_writable",
         )
