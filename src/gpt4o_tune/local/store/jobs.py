@@ -104,6 +104,10 @@ class JobStore:
                 "INSERT INTO jobs (id, status, record) VALUES (?, ?, ?)",
                 (job.id, job.status, job.model_dump_json()),
             )
+            connection.executemany(
+                "INSERT INTO job_metadata (job_id, key, value) VALUES (?, ?, ?)",
+                [(job.id, key, value) for key, value in (job.metadata or {}).items()],
+            )
             yield JobEdit(connection, job)
 
     @contextmanager
@@ -160,12 +164,9 @@ class JobStore:
         where: list[str] = []
         arguments: list[str] = []
         if is_without_metadata:
-            where.append("json_extract(record, '$.metadata') IS NULL")
+            where.append("NOT EXISTS (SELECT 1 FROM job_metadata WHERE job_id = jobs.id)")
         for pair in metadata.items():
-            where.append(
-                "EXISTS (SELECT 1 FROM json_each(jobs.record, '$.metadata') AS pair "
-                "WHERE pair.key = ? AND pair.value = ?)"
-            )
+            where.append("id IN (SELECT job_id FROM job_metadata WHERE key = ? AND value = ?)")
             arguments.extend(pair)
         with self._database.reading() as connection:
             rows, has_more = read_page(
