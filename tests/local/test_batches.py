@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import openai
@@ -294,3 +296,31 @@ def test_the_worker_yields_and_is_replaced(desk: Desk, tmp_path: Path) -> None:
         assert batch.status == "completed"
         done = [each["custom_id"] for each in results(desk, batch.output_file_id)]
         assert done == [str(number) for number in range(400)]
+
+
+def test_a_batch_whose_worker_keeps_dying_fails_with_what_it_has(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """After the fourth death nothing more is tried; the results so far are in the output file."""
+    with (
+        LocalServer(tmp_path) as server,
+        openai.OpenAI(base_url=server.base_url, api_key=server.api_key) as client,
+    ):
+        desk = type(desk)(client)
+        batch_id = submit(desk, jsonl([line(str(number)) for number in range(3_000)])).id
+        answered(desk, batch_id, 1)
+        killed: set[int] = set()
+        while (batch := desk.client.batches.retrieve(batch_id)).status not in ENDS:
+            with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+                worker = int((tmp_path / "batches" / batch_id / "lock").read_text())
+                if worker not in killed:
+                    os.kill(worker, signal.SIGKILL)
+                    killed.add(worker)
+            time.sleep(0.05)  # The worker has the lower priority, and each look costs it time.
+        assert (batch.status, len(killed)) == ("failed", 4)
+        assert batch.errors
+        assert batch.errors.data
+        assert batch.errors.data[0].code == "server_error"
+        assert "worker.log" in batch.errors.data[0].message
+        done = [each["custom_id"] for each in results(desk, batch.output_file_id)]
+        assert done == [*map(str, range(batch.request_counts.completed))]

@@ -21,6 +21,7 @@ logger = logging.getLogger("gpt4o_tune.local")
 
 _RESTARTS = 3
 _STOP_TIMEOUT_S = 5.0
+_PAUSE_S = 30.0
 
 
 class Scheduler:
@@ -80,7 +81,7 @@ class Scheduler:
                 if self._is_stopping:
                     return
                 logger.exception("job %s failed in the server", job.id)
-                self._fail(job.id, f"The local server could not run the job: {error}")
+                self._give_up(job.id, error)
             finally:
                 with self._changed:
                     self._claimed.discard(job.id)
@@ -125,6 +126,15 @@ class Scheduler:
         finally:
             with self._changed:
                 del self._workers[job_id]
+
+    def _give_up(self, job_id: str, error: Exception) -> None:
+        try:
+            self._fail(job_id, f"The local server could not run the job: {error}")
+        except Exception:
+            # A full disk is one reason, and it may have room again before long.
+            logger.exception("job %s cannot go on for now", job_id)
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_stopping, timeout=_PAUSE_S)
 
     def _fail(self, job_id: str, message: str) -> None:
         with self._store.jobs.editing(job_id) as edit:

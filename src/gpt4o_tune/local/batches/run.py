@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import time
 from typing import TYPE_CHECKING, cast
 
 from gpt4o_tune.local.batches.requests import read_requests, survey
+from gpt4o_tune.local.batches.results import write_results
 from gpt4o_tune.local.completions import Completion
 from gpt4o_tune.local.envelope import ApiError, envelope
-from gpt4o_tune.local.ids import derived_id, new_id
+from gpt4o_tune.local.ids import new_id
 from gpt4o_tune.local.routes.bodies import check_value
 from gpt4o_tune.local.routes.chat_bodies import ChatBody
 
@@ -120,11 +120,10 @@ class BatchRun:
                 edit.change(status="finalizing", finalizing_at=int(time.time()))
         batch = edit.batch
         if batch.status in ("finalizing", "cancelling"):
-            output = self._write(batch, "output", is_error=False)
-            errors = self._write(batch, "error", is_error=True)
+            files = write_results(self._store, batch)
             now = int(time.time())
             with self._store.batches.editing(self._batch_id) as edit:
-                edit.change(output_file_id=output, error_file_id=errors)
+                edit.change(**files)
                 if batch.status == "cancelling":
                     edit.finish(status="cancelled", cancelled_at=now)
                 elif batch.expired_at is not None:
@@ -132,26 +131,3 @@ class BatchRun:
                 else:
                     edit.finish(status="completed", completed_at=now)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _write(self, batch: BatchRecord, kind: str, *, is_error: bool) -> str | None:
-        """Write the results of one kind as a file and return its id, None where there are none."""
-        files = self._store.files
-        part = files.part_path()
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                for text in self._store.batches.results(batch.id, is_error=is_error):
-                    file.write(f"{text}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            if part.stat().st_size == 0:
-                return None
-            record = files.add(
-                part,
-                filename=f"{batch.id}_{kind}.jsonl",
-                purpose="batch_output",
-                file_id=derived_id("file-", batch.id, kind, length=22),
-                expires_after_s=batch.output_expires_after,
-            )
-        finally:
-            part.unlink(missing_ok=True)
-        return record.id

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from gpt4o_tune.local.batches.results import write_results
 from gpt4o_tune.local.processes import end_worker, start_worker
 from gpt4o_tune.local.store.records import OPEN_BATCHES, BatchFault, BatchRecord
 
@@ -20,6 +21,8 @@ logger = logging.getLogger("gpt4o_tune.local")
 
 _RESTARTS = 3
 _STOP_TIMEOUT_S = 5.0
+_SHORT_PAUSE_S = 1.0
+_LONG_PAUSE_S = 30.0
 
 
 class BatchTurns:
@@ -55,11 +58,12 @@ class BatchTurns:
         while (batch := self._next()) is not None:
             try:
                 self._answer(batch)
-            except Exception as error:
+            except Exception:
                 if self._is_stopping:
                     return
-                logger.exception("batch %s failed in the server", batch.id)
-                self._fail(batch.id, f"The local server could not run the batch: {error}")
+                # A full disk is one reason, and it may have room again before long.
+                logger.exception("batch %s cannot go on for now", batch.id)
+                self._pause(_LONG_PAUSE_S)
 
     def _next(self) -> BatchRecord | None:
         """Wait for an open batch; None when it is time to stop."""
@@ -73,11 +77,12 @@ class BatchTurns:
 
     def _answer(self, batch: BatchRecord) -> None:
         exit_code = 0
-        for _ in range(1 + _RESTARTS):
+        for attempt in range(1 + _RESTARTS):
             exit_code = self._run_worker(batch.id)
             if self._is_stopping or exit_code == 0:
                 return
             logger.warning("the worker of batch %s ended with exit code %s", batch.id, exit_code)
+            self._pause(_SHORT_PAUSE_S * attempt)
         self._fail(
             batch.id,
             f"The process that answers died {1 + _RESTARTS} times, last with exit code {exit_code}. "
@@ -97,11 +102,18 @@ class BatchTurns:
             with self._changed:
                 self._worker = None
 
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_stopping, timeout=seconds)
+
     def _log(self, batch_id: str) -> Path:
         return self._store.batch_dir(batch_id) / "worker.log"
 
     def _fail(self, batch_id: str, message: str) -> None:
+        """Give a batch up, with files of what was answered."""
+        files = write_results(self._store, self._store.batches.get(batch_id))
         with self._store.batches.editing(batch_id) as edit:
             if edit.batch.status in OPEN_BATCHES:
                 fault = BatchFault(code="server_error", message=message)
-                edit.finish(status="failed", faults=(fault,), failed_at=int(time.time()))
+                now = int(time.time())
+                edit.finish(status="failed", faults=(fault,), failed_at=now, **files)
