@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from gpt4o_tune.local.store.paging import Order, page_of, read_page, read_record
 from gpt4o_tune.local.store.records import FilePurpose, FileRecord, Page
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
     from gpt4o_tune.local.store.database import Database
@@ -140,9 +140,19 @@ class FileStore:
 
     def delete(self, file_id: str) -> None:
         """Forget a file and remove its bytes."""
+        try:
+            self._forget(file_id)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            # A full disk has no room even for forgetting; the bytes make it.
+            self.path(file_id).unlink(missing_ok=True)
+            self._forget(file_id)
+        self.path(file_id).unlink(missing_ok=True)
+
+    def _forget(self, file_id: str) -> None:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
-        self.path(file_id).unlink(missing_ok=True)
 
     def expire(self) -> None:
         """Remove the files whose time is over."""
@@ -154,13 +164,15 @@ class FileStore:
             self.delete(file_id)
 
     def sweep(self) -> None:
-        """Remove expired files, and what uploads cut off by a crash left behind."""
+        """Remove expired files, and what uploads and deletions cut off by a crash left behind."""
         self.expire()
         with self._database.reading() as connection:
             kept = {row["id"] for row in connection.execute("SELECT id FROM files")}
-        for path in self._folder.iterdir():
-            if path.name not in kept:
-                path.unlink()
+        found = {path.name for path in self._folder.iterdir()}
+        for name in found - kept:
+            (self._folder / name).unlink()
+        for file_id in kept - found:
+            self._forget(file_id)
 
 
 def insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:
