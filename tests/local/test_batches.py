@@ -134,6 +134,8 @@ def test_a_batch_answers_as_the_chat_does(desk: Desk, trained: FineTuningJob) ->
         ([b"{}", b""], "invalid_custom_id", 1),
         ([b"not json"], "invalid_json_line", 1),
         ([b'"text"'], "invalid_json_line", 1),
+        ([b'{"a": NaN}'], "invalid_json_line", 1),
+        ([json.dumps(line("a")).encode() + b" " * (16 << 20)], "line_too_long", 1),
         ([b'{"custom_id": "\\ud800"}'], "invalid_json_line", 1),
         ([line("a"), line("a")], "duplicate_custom_id", 2),
         ([line("a"), b"", line("b", model="gpt-4o-mini")], "mismatched_model", 3),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from gpt4o_tune.local.routes.bodies import MAX_JSON_BYTES
+from gpt4o_tune.local.routes.bodies import MAX_JSON_BYTES, strict_json
 from gpt4o_tune.local.store.records import BatchFault
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ MAX_FILE_BYTES = 200 * 1024 * 1024
 
 _MAX_CUSTOM_ID_CHARS = 512
 _SHOWN_FAULTS = 100
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,17 +92,18 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         number = 0
         while line := file.readline(MAX_JSON_BYTES):
             number += 1
-            if line.strip(b"\xef\xbb\xbf \t\r\n"):
+            if line.removeprefix(_BYTE_ORDER_MARK).strip():
                 yield number, line
             while line and not line.endswith(b"\n"):  # A longer line is a fault; its rest is none.
                 line = file.readline(MAX_JSON_BYTES)
 
 
 def _parse(number: int, line: bytes) -> Request:
+    if len(line) == MAX_JSON_BYTES and not line.endswith(b"\n"):
+        message = f"This line is longer than {MAX_JSON_BYTES // 1024**2} MB."
+        raise _UnsoundLineError(message, code="line_too_long")
     try:
-        value: object = json.loads(line.decode("utf-8-sig"))
-        # Escapes can spell half a surrogate pair, which no answer can hold.
-        json.dumps(value, ensure_ascii=False).encode()
+        value = strict_json(line.removeprefix(_BYTE_ORDER_MARK))
     except (ValueError, RecursionError) as error:
         raise _UnsoundLineError(
             f"This line is no JSON: {error}.", code="invalid_json_line"

@@ -59,13 +59,13 @@ class BatchRun:
         found = survey(self._folder / INPUT, endpoint=batch.endpoint)
         now = int(time.time())
         with self._store.batches.editing(self._batch_id) as edit:
-            edit.change(model=found.model, total=found.total)
             if edit.batch.status != "validating":
                 return
+            edit.change(model=found.model)
             if found.faults:
-                edit.finish(status="failed", faults=found.faults, total=0, failed_at=now)
+                edit.finish(status="failed", faults=found.faults, failed_at=now)
             else:
-                edit.change(status="in_progress", in_progress_at=now)
+                edit.change(status="in_progress", total=found.total, in_progress_at=now)
 
     def _unanswered(self) -> Iterator[Request]:
         if self._store.batches.get(self._batch_id).status != "in_progress":

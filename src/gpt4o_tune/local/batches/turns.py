@@ -78,11 +78,11 @@ class BatchTurns:
     def _answer(self, batch: BatchRecord) -> None:
         exit_code = 0
         for attempt in range(1 + _RESTARTS):
+            self._pause(_SHORT_PAUSE_S * max(0, attempt - 1))
             exit_code = self._run_worker(batch.id)
             if self._is_stopping or exit_code == 0:
                 return
             logger.warning("the worker of batch %s ended with exit code %s", batch.id, exit_code)
-            self._pause(_SHORT_PAUSE_S * attempt)
         self._fail(
             batch.id,
             f"The process that answers died {1 + _RESTARTS} times, last with exit code {exit_code}. "
