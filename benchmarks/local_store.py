@@ -105,6 +105,7 @@ class Stopwatch:
         print(f"{'request':36} {'median':>8} {'longest':>8} {'server CPU':>11}  ms")
 
     def time(self, name: str, ask: Callable[[], object]) -> None:
+        """Make a request several times and print what one took."""
         took: list[float] = []
         before = cpu_seconds(self._pid)
         for _ in range(ROUNDS):
