@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import openai
@@ -51,24 +50,29 @@ def submit(desk: Desk, content: bytes, **options: object) -> Batch:
     return desk.client.batches.create(input_file_id=file.id, **settings)
 
 
-def seen(desk: Desk, batch_id: str, is_there: Callable[[Batch], bool]) -> Batch:
-    """Look at a batch until something holds; not too often, for its worker has the lower priority."""
-    look = tenacity.Retrying(
+def until(is_there: Callable[[Batch], bool]) -> tenacity.Retrying:
+    """Look until something holds; not too often, for the worker has the lower priority."""
+    return tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda batch: not is_there(batch)),
         wait=tenacity.wait_fixed(0.05),
-        stop=tenacity.stop_after_delay(60),
+        stop=tenacity.stop_after_delay(90),
     )
-    return look(desk.client.batches.retrieve, batch_id)
+
+
+def has_ended(batch: Batch) -> bool:
+    """Whether a batch is in a final state."""
+    return batch.status in ENDS
 
 
 def ended(desk: Desk, batch_id: str) -> Batch:
     """Look at a batch until it is in a final state."""
-    return seen(desk, batch_id, lambda batch: batch.status in ENDS)
+    return until(has_ended)(desk.client.batches.retrieve, batch_id)
 
 
 def answered(desk: Desk, batch_id: str, count: int) -> Batch:
     """Look at a batch until so many requests are answered."""
-    return seen(desk, batch_id, lambda batch: batch.request_counts.completed >= count)
+    look = until(lambda batch: batch.request_counts.completed >= count)
+    return look(desk.client.batches.retrieve, batch_id)
 
 
 def results(desk: Desk, file_id: str | None) -> list[dict[str, object]]:
@@ -312,13 +316,16 @@ def test_a_batch_whose_worker_keeps_dying_fails_with_what_it_has(
         batch_id = submit(desk, jsonl([line(str(number)) for number in range(3_000)])).id
         answered(desk, batch_id, 1)
         killed: set[int] = set()
-        while (batch := desk.client.batches.retrieve(batch_id)).status not in ENDS:
+
+        def kill_and_look() -> Batch:
             with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
                 worker = int((tmp_path / "batches" / batch_id / "lock").read_text())
                 if worker not in killed:
                     os.kill(worker, signal.SIGKILL)
                     killed.add(worker)
-            time.sleep(0.05)  # The worker has the lower priority, and each look costs it time.
+            return desk.client.batches.retrieve(batch_id)
+
+        batch = until(has_ended)(kill_and_look)
         assert (batch.status, len(killed)) == ("failed", 4)
         assert batch.errors
         assert batch.errors.data

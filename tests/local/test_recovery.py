@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import openai
 import pytest
+import tenacity
 
 from gpt4o_tune import LocalServer
 from gpt4o_tune.local.store import Store
@@ -208,9 +209,7 @@ def life(folder: Path, chance: random.Random, kept: Kept) -> None:
         for _ in range(chance.randrange(4)):
             kept.send_part(desk)
         if chance.random() < 0.1:
-            done = kept.done(desk)
-            while kept.done(desk) <= done and kept.batch(desk).status != "completed":
-                time.sleep(0.05)  # The worker has the lower priority, and each look costs it time.
+            kept.wait(desk, more_than=kept.done(desk))
         last = threading.Thread(target=kept.send_part, args=(desk,))
         last.start()
         for _ in range(chance.randrange(3)):
@@ -273,6 +272,18 @@ class Kept:
         assert counts
         return counts.completed
 
+    def wait(self, desk: Desk, *, more_than: int = sys.maxsize) -> None:
+        """Look until the batch is further, or done; not too often, for its worker yields to all."""
+        look = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda batch: batch.status != "completed"),
+            wait=tenacity.wait_fixed(0.05),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_delay(120), lambda _: self.done(desk) > more_than
+            ),
+            retry_error_callback=lambda _: None,
+        )
+        look(self.batch, desk)
+
     def check(self, folder: Path) -> None:
         """Compare the disk with what was acknowledged."""
         for part_id, data in self.parts:
@@ -302,8 +313,7 @@ def test_random_kills_lose_nothing(
         kept.check(tmp_path)
         if trains:
             assert trace(desk, desk.finished(kept.job_id)) == undisturbed
-        while kept.batch(desk).status != "completed":
-            time.sleep(0.05)
+        kept.wait(desk)
         output = kept.batch(desk).output_file_id
         assert output
         written = [json.loads(text) for text in desk.client.files.content(output).text.splitlines()]
