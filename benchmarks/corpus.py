@@ -71,7 +71,7 @@ def texts(root: Path) -> Iterator[str]:
                 )
             elif suffix in TEXT_SUFFIXES:
                 yield path.read_text("utf-8")
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, IndexError):
             continue
 
 

@@ -21,8 +21,11 @@ PAGES = [
     "docs/guide.md",
     "docs/reference/checks.md",
     "docs/reference/forms.md",
+    "docs/reference/graders.md",
     "docs/reference/jobs.md",
+    "docs/reference/quality.md",
     "docs/reference/review.md",
+    "docs/testing.md",
 ]
 
 

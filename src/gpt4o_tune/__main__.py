@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from gpt4o_tune.catalog import DEFAULT_MODEL, Method, ProviderKind
@@ -25,13 +26,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        report = Dataset.from_jsonl(options.file).check(
-            model=options.model, provider=options.provider, method=options.method
-        )
+        return _check(options)
     except TuneError as error:
         print(error, file=sys.stderr)
-        return UNREADABLE
-    _write(json.dumps(report.to_dict(), indent=2) if options.json else str(report))
+    except OSError as error:
+        print(f"{error.filename!r} cannot be written: {error.strerror}.", file=sys.stderr)
+    return UNREADABLE
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Check a file, or what `fix` makes of it, and write what was asked for."""
+    data = Dataset.from_jsonl(options.file)
+    fixed = None
+    if options.fix:
+        fixed = data.fix()
+        data = Dataset.from_jsonl(fixed.dataset.to_jsonl(options.fix))
+    report = data.check(
+        model=options.model, provider=options.provider, method=options.method, pii=options.pii
+    )
+    if options.html:
+        Path(options.html).write_text(report.to_html(data), encoding="utf-8")
+    if options.json:
+        changes = {"changes": fixed.to_dict()["changes"]} if fixed else {}
+        _write(json.dumps(report.to_dict() | changes, indent=2))
+    else:
+        done = [*map(str, fixed.changes), ""] if fixed else []
+        _write("\n".join([*done, str(report)]))
     return SOUND if report.ok else ERRORS_FOUND
 
 
@@ -56,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("file", metavar="FILE", help="the file, in JSON Lines")
     check.add_argument("--json", action="store_true", help="write the report as JSON")
+    check.add_argument("--html", metavar="OUT", help="write the report as a page too")
+    check.add_argument("--pii", action="store_true", help="look for personal data too")
+    check.add_argument(
+        "--fix",
+        metavar="OUT",
+        help="repair what can be repaired safely, write the rows to OUT, and check those",
+    )
     check.add_argument("--model", help=f"the model to train (default: {DEFAULT_MODEL})")
     check.add_argument(
         "--provider", choices=get_args(ProviderKind), default="openai", help="where it is trained"

@@ -4,6 +4,7 @@
     |- DatasetError (ValueError)                    .problems
     |  `- DatasetNotFoundError (FileNotFoundError)  .path
     |- CatalogError (ValueError)                    .table
+    |- GraderError (ValueError)                     .code
     |- BudgetError                                  .estimate_usd .budget_usd
     |- ModelRetiredError                            .model .date .replacement
     |- JobError                                     .job_id
@@ -32,6 +33,7 @@ __all__ = [
     "CatalogError",
     "DatasetError",
     "DatasetNotFoundError",
+    "GraderError",
     "JobCancelledError",
     "JobError",
     "JobFailedError",
@@ -100,6 +102,18 @@ class CatalogError(TuneError, ValueError):
     def __init__(self, message: str, *, table: str) -> None:
         super().__init__(f"[{table}] {message}" if table else message)
         self.table = table
+
+
+class GraderError(TuneError, ValueError):
+    """A grader could not judge an answer.
+
+    Attributes:
+        code: What was in the way, such as `python_failed`, `model_failed` or `invalid_variable`.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class BudgetError(TuneError):

@@ -70,6 +70,17 @@ def pair(**changes: object) -> list[Row]:
     return [row | changes]
 
 
+PII = {"pii": True}
+
+# Put together here, so that no scanner of this repository takes it for a leak.
+SECRET = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
+
+
+def saying(text: str) -> list[Row]:
+    """One row whose user says a text."""
+    return chat(user(text), answer())
+
+
 PARAMETERS = {
     "type": "object",
     "properties": {
@@ -643,6 +654,14 @@ CASES = (
         legacy(called="weather", answered="time"),
         legacy(called="weather", answered="weather"),
     ),
+    # Secrets and personal data
+    Case("secret", saying(f"Use {SECRET}, please."), saying("Use sk-..., please.")),
+    Case("pii-email", saying("To ann.lee@acme.com"), saying("pip install a@b"), PII),
+    Case("pii-phone", saying("Call +49 30 901820"), saying("Version 30.901.820"), PII),
+    Case("pii-card", saying("4111 1111 1111 1111"), saying("4111 1111 1111 1112"), PII),
+    Case("pii-iban", saying("DE89370400440532013000"), saying("DE88370400440532013000"), PII),
+    Case("pii-national-id", saying("SSN 123-45-6789"), saying("Part 123-45-6789"), PII),
+    Case("pii-ip", saying("From 93.184.216.34"), saying("From 192.168.216.34"), PII),
     # All rows together
     Case("too-long", chat(user("word " * 66_000)), chat(user("word " * 65_000))),
     Case(

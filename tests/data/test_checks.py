@@ -302,7 +302,7 @@ def test_a_report_fits_a_terminal_and_loses_nothing(tmp_path: Path) -> None:
     assert "= fix: " in text
     assert len(report.to_dict()["problems"]) == 2 * 998  # type: ignore[arg-type]
     assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
-    assert report._repr_html_().startswith("<pre")
+    assert "<code>invalid-weight</code>" in report._repr_html_()
 
 
 def test_a_part_of_a_file_is_checked_as_what_it_is(tmp_path: Path) -> None:

@@ -55,6 +55,33 @@ def test_model_and_provider_choose_the_rules(tmp_path: Path) -> None:
         assert done.returncode == code, done.stdout
 
 
+def test_a_page_is_written_for_people(tmp_path: Path) -> None:
+    """It has the problems with what stands there, needs no other file, and shows nobody's address."""
+    path, page = tmp_path / "data.jsonl", tmp_path / "report.html"
+    path.write_bytes(as_bytes(many(10) + chat(user("<b> ann@acme.com"), answer(weight=2))))
+    done = run("check", path, "--pii", "--html", page)
+    assert done.returncode == 1, done.stderr
+    assert "warning[pii-email]" in done.stdout
+    text = page.read_text("utf-8")
+    assert 'id="invalid-weight"' in text
+    assert "&lt;b&gt; [EMAIL]" in text
+    assert "ann@acme.com" not in text
+    assert not any(word in text for word in ("<link", "src=", "@import", "http:", "https:"))
+
+
+def test_a_file_is_fixed_and_what_is_left_decides(tmp_path: Path) -> None:
+    """The repaired file is written and checked; the changes are told, also to machines."""
+    path, out = tmp_path / "data.jsonl", tmp_path / "out.jsonl"
+    path.write_bytes(as_bytes(many(10) + chat(user(), answer(weight="1"))))
+    done = run("check", path, "--fix", out)
+    assert done.returncode == 0, done.stdout
+    assert "line 11, messages[1].weight: invalid-weight" in done.stdout
+    assert out.read_bytes() == path.read_bytes().replace(b'"weight": "1"', b'"weight": 1')
+    told = json.loads(run("check", path, "--fix", out, "--json").stdout)
+    assert [change["code"] for change in told["changes"]] == ["invalid-weight"]
+    assert run("check", path, "--html", tmp_path / "no" / "x.html").returncode == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletion
 from gpt4o_tune import LocalServer
 from gpt4o_tune.local.answering import Answering
 from gpt4o_tune.local.batches.run import BatchRun
+from gpt4o_tune.local.stand_in import ENGINE
 from gpt4o_tune.local.store import Store
 from tests.local.conftest import MODEL, jsonl
 
@@ -242,13 +243,13 @@ def held(folder: Path, lines: Sequence[object], *, expires_at: int = 2**40) -> t
 
 def run_all(store: Store, batch_id: str) -> int:
     """Work on a batch to its end, and count the requests it took."""
-    return len([*BatchRun(store, batch_id, Answering(store)).steps()])
+    return len([*BatchRun(store, batch_id, Answering(store, engine=ENGINE)).steps()])
 
 
 def test_an_expired_batch_says_what_it_did_not_answer(tmp_path: Path) -> None:
     """What was answered in time stands in one file, the rest in the other with the reason."""
     store, batch_id = held(tmp_path, [line(str(number)) for number in range(4)])
-    steps = BatchRun(store, batch_id, Answering(store)).steps()
+    steps = BatchRun(store, batch_id, Answering(store, engine=ENGINE)).steps()
     next(steps)
     next(steps)
     steps.close()
@@ -270,7 +271,7 @@ def test_an_expired_batch_says_what_it_did_not_answer(tmp_path: Path) -> None:
 def test_a_batch_that_was_cut_off_answers_nothing_twice(tmp_path: Path) -> None:
     """Wherever a run stops, the next begins with the first request that has no result."""
     store, batch_id = held(tmp_path, [line(str(number)) for number in range(6)])
-    steps = BatchRun(store, batch_id, Answering(store)).steps()
+    steps = BatchRun(store, batch_id, Answering(store, engine=ENGINE)).steps()
     for _ in range(4):
         next(steps)
     steps.close()

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from gpt4o_tune.data.calls import CallRecorder
     from gpt4o_tune.data.cost import CostEstimate
     from gpt4o_tune.data.cost_table import CostTable
+    from gpt4o_tune.data.fixing import Change, Fixed
     from gpt4o_tune.data.grader import validate_grader
     from gpt4o_tune.data.preview import Preview
+    from gpt4o_tune.data.privacy import Redacted, Redaction
+    from gpt4o_tune.data.quality.card import DataCard
+    from gpt4o_tune.data.quality.profile import Profile
+    from gpt4o_tune.data.quality.screen import ScreenReport
     from gpt4o_tune.data.review import Review
     from gpt4o_tune.data.similarity import OverlapReport
     from gpt4o_tune.data.split import Split
@@ -29,15 +34,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallRecorder",
+    "Change",
     "CheckReport",
     "CostEstimate",
     "CostTable",
+    "DataCard",
     "Dataset",
+    "Fixed",
     "Format",
     "OverlapReport",
     "Preview",
     "Problem",
+    "Profile",
+    "Redacted",
+    "Redaction",
     "Review",
+    "ScreenReport",
     "Split",
     "TokenReport",
     "validate_grader",
@@ -45,11 +57,18 @@ __all__ = [
 
 _HOME = {
     "CallRecorder": "calls",
+    "Change": "fixing",
     "CostEstimate": "cost",
     "CostTable": "cost_table",
+    "DataCard": "quality.card",
+    "Fixed": "fixing",
     "OverlapReport": "similarity",
     "Preview": "preview",
+    "Profile": "quality.profile",
+    "Redacted": "privacy",
+    "Redaction": "privacy",
     "Review": "review",
+    "ScreenReport": "quality.screen",
     "Split": "split",
     "TokenReport": "tokens",
     "validate_grader": "grader",

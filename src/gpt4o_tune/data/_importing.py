@@ -93,7 +93,7 @@ def read(
         return file.lines
     left_out: dict[str, None] = {}
     rows = _rows(given, chosen, _reader(chosen, requests), name, left_out)
-    store = RowStore(encode_records(rows))
+    store = RowStore.from_lines(encode_records(rows))
     log.info("Read %s of %s as %r", plural(len(store), "record"), name, chosen)
     if left_out:
         log.warning(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, cast, runtime_checkable
 
 from gpt4o_tune.errors import DatasetError
@@ -16,7 +16,7 @@ class _Dumpable(Protocol):
     def model_dump(self, *, mode: str, exclude_unset: bool) -> dict[str, object]: ...
 
 
-def encode_records(rows: object) -> bytes:
+def encode_records(rows: object) -> Iterator[bytes]:
     """Write each record as one line of compact JSON in UTF-8.
 
     Args:
@@ -33,7 +33,16 @@ def encode_records(rows: object) -> bytes:
             "Put the row into a list; for a file, call Dataset.from_jsonl."
         )
     given = cast("Iterable[object]", rows)
-    return b"".join(_encode(number, row) for number, row in enumerate(given, start=1))
+    return (_encode(number, row) for number, row in enumerate(given, start=1))
+
+
+def encode_record(row: object) -> bytes:
+    """Write one record as a line, as `encode_records` does.
+
+    Raises:
+        DatasetError: The record is no mapping, or holds what JSON cannot hold.
+    """
+    return _encode(1, row)
 
 
 def _encode(number: int, row: object) -> bytes:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.catalog import Model
     from gpt4o_tune.data._facts import StoredKeys
+    from gpt4o_tune.data._sketch import Sketches
     from gpt4o_tune.data._token_counts import TokenCounts
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.report import Problem
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 BOM = b"\xef\xbb\xbf"
 
 _HEAD_BYTES = 4096
+_IN_MEMORY_BYTES = 16 << 20
 _RESIDENT_BYTES = 16 << 20
 """Bytes read before mapped pages are given back; they stay in the system's cache, not in the process."""
 
@@ -123,6 +125,7 @@ class RowStore:
         "keys",
         "lines",
         "problems",
+        "sketches",
         "token_counts",
     )
 
@@ -135,7 +138,8 @@ class RowStore:
             buffer, start=len(BOM) if self.has_bom else 0
         )
         self.token_counts: dict[Model, TokenCounts] = {}
-        """Caches that all datasets over the store share: this, and the two below."""
+        """Caches that all datasets over the store share: this, and the three below."""
+        self.sketches: Sketches | None = None
         self.keys: StoredKeys | None = None
         self.problems: dict[tuple[str, ...], tuple[Problem, ...]] = {}
 
@@ -177,6 +181,29 @@ class RowStore:
         else:
             weakref.finalize(store, os.close, descriptor)
         return store
+
+    @classmethod
+    def from_lines(cls, lines: Iterable[bytes]) -> Self:
+        """Keep rows that were made here: in memory, from 16 MiB on in a file without a name.
+
+        The system removes that file with the last dataset over it.
+
+        Args:
+            lines: Rows that end their lines.
+
+        Raises:
+            OSError: There is no room for the file; `TMPDIR` names another folder for it.
+        """
+        import tempfile
+
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            file.writelines(lines)
+            size = file.tell()
+            if size <= _IN_MEMORY_BYTES:
+                file.seek(0)
+                return cls(file.read())
+            file.flush()
+            return cls(_map(file.fileno()))
 
     @property
     def path(self) -> Path | None:

@@ -9,17 +9,24 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.data._counting import RowCounter
 from gpt4o_tune.data._crew import processes, share_out
-from gpt4o_tune.data._keys import HALF, plain_key, row_key
+from gpt4o_tune.data._fast_counting import agrees, is_worth
+from gpt4o_tune.data._keys import KEY, plain_key, row_key
 from gpt4o_tune.data._plain import PlainReader
+from gpt4o_tune.data._sketch import Sketches
 from gpt4o_tune.data._token_counts import CountColumns
-from gpt4o_tune.data.checks import RULES, RowRules, scope_for
+from gpt4o_tune.data._turns import texts as texts_of
+from gpt4o_tune.data._turns import turns
+from gpt4o_tune.data.checks import RULES, USUAL_RULES, RowRules, scope_for
 from gpt4o_tune.data.checks.corpus import COUNTABLE, CRLF, Corpus, corpus_keys, marks_of
+from gpt4o_tune.data.decode import decode
+from gpt4o_tune.data.privacy.prefilter import secrets_suspected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +44,8 @@ _BLOCK_BYTES = 1 << 20
 _SHARED_BYTES = 12 << 20
 """From this size on, helpers save more time than the third of a second that each takes to start."""
 
+_COMPARED_ROWS = 100
+
 _SHAPE_RULES = tuple(rule for rule in RULES if rule.is_shape)
 _SHAPES = frozenset(rule.code for rule in _SHAPE_RULES)
 
@@ -52,14 +61,21 @@ class Wanted:
     grader: Mapping[str, object] | None = field(default=None, hash=False)
     judge: bool
     """Whether to apply all rules, or only those on the shape of a row."""
-    count: bool
+    count: bool = False
     """Whether to count tokens; the catalog must know the model."""
+    pii: bool = False
+    """Whether to look for personal data too."""
+    sketch: bool = False
+    """Whether to sketch the rows for the search for near-duplicates."""
+    fast: bool = False
+    """Whether to count them with the tokenizer of the extra `fast`."""
 
     @property
     def question(self) -> tuple[str, ...]:
         """What the problems found depend on."""
         grader = json.dumps(self.grader, sort_keys=True) if self.grader else ""
-        return self.format, self.model, self.provider, self.method, grader
+        pii = "pii" if self.pii else ""
+        return self.format, self.model, self.provider, self.method, grader, pii
 
     def scope(self) -> Scope:
         """Look up what the rules depend on."""
@@ -94,6 +110,7 @@ class Gathered:
     trained: array[int] = field(default_factory=lambda: array("i"))
     guessed_images: array[int] = field(default_factory=lambda: array("i"))
     problems: list[Problem] = field(default_factory=list["Problem"])
+    sketches: Sketches = field(default_factory=Sketches)
 
     def add_counts(self, counts: Sequence[RowTokens]) -> None:
         """Add the token counts of rows."""
@@ -122,6 +139,7 @@ class Gathered:
         self.trained += more.trained
         self.guessed_images += more.guessed_images
         self.problems += more.problems
+        self.sketches.extend(more.sketches)
 
 
 def survey(
@@ -137,8 +155,11 @@ def survey(
             file are always read here.
     """
     blocks = list(_blocks(store, numbers))
+    size = store.size_of(numbers)
     if helpers is None:
-        helpers = min(processes() - 1, store.size_of(numbers) // _SHARED_BYTES)
+        helpers = min(processes() - 1, size // _SHARED_BYTES)
+    if wanted.count and _counts_faster(store, numbers, wanted, size=size):
+        wanted = replace(wanted, fast=True)
     gathered = Gathered()
     if helpers and (place := store.place):
         for part in share_out(partial(_gatherer, place, wanted), blocks, helpers=helpers):
@@ -149,6 +170,18 @@ def survey(
         for block in blocks:
             gathered.extend(gather(block.lines, store.spans(block.starts, block.ends)))
     return gathered
+
+
+def _counts_faster(store: RowStore, numbers: Sequence[int], wanted: Wanted, *, size: int) -> bool:
+    """Tell whether the faster tokenizer is there, pays, and is right about the first rows."""
+    model = wanted.scope().model
+    if model is None or not is_worth(model.encoding, size):
+        return False
+    texts: list[str] = []
+    for raw in store.iterate(numbers[:_COMPARED_ROWS]):
+        with suppress(ValueError):
+            texts += (text for turn in turns(decode(raw)) for text in texts_of(turn.message))
+    return agrees(model.encoding, texts)
 
 
 def _gatherer(place: Place, wanted: Wanted) -> Callable[[Block], Gathered]:
@@ -178,19 +211,30 @@ class Gatherer:
 
     def __init__(self, wanted: Wanted) -> None:
         scope = wanted.scope()
-        self._rules = RowRules(scope, RULES if wanted.judge else _SHAPE_RULES)
-        self._plain = PlainReader(self._marks_if_faultless) if wanted.format == "chat" else None
+        judged = RULES if wanted.pii else USUAL_RULES
+        self._rules = RowRules(scope, judged if wanted.judge else _SHAPE_RULES)
+        self._judges = wanted.judge
+        may_be_plain = wanted.format == "chat" and not (wanted.judge and wanted.pii)
+        self._plain = PlainReader(self._marks_if_faultless) if may_be_plain else None
+        self._sketches = wanted.sketch
         # Longer rows may have to be counted before they are judged.
         limit = scope.model.training_context if scope.model else None
         self._plain_bytes = sys.maxsize if limit is None else limit
-        self._counter = RowCounter(scope.model) if wanted.count and scope.model else None
+        self._counter = (
+            RowCounter(scope.model, fast=wanted.fast) if wanted.count and scope.model else None
+        )
 
     def gather(self, lines: Iterable[int], raws: Iterable[bytes]) -> Gathered:
         """Read rows, given with their line numbers."""
         out = Gathered()
         rows: list[list[Message] | JsonObject | None] = []
         for line, raw in zip(lines, raws, strict=True):
-            if self._plain and len(raw) <= self._plain_bytes and (read := self._plain.read(raw)):
+            if (
+                self._plain
+                and len(raw) <= self._plain_bytes
+                and (read := self._plain.read(raw))
+                and not (self._judges and secrets_suspected(raw))
+            ):
                 messages, marks = read
                 rows.append(messages)
                 out.marks.append(marks | CRLF if raw.endswith(b"\r\n") else marks)
@@ -199,6 +243,12 @@ class Gatherer:
                 rows.append(self._examine(line, raw, out))
         if self._counter is not None:
             out.add_counts(self._counter.count_all(rows))
+        if self._sketches:
+            for place, row in enumerate(rows):
+                shaped: Mapping[str, object] = (
+                    {"messages": row} if isinstance(row, list) else row or {}
+                )
+                out.sketches.add(shaped, exact=bytes(out.keys[KEY * place : KEY * (place + 1)]))
         return out
 
     def _examine(self, line: int, raw: bytes, out: Gathered) -> JsonObject | None:
@@ -208,7 +258,7 @@ class Gatherer:
         marks = examined.marks(raw)
         if examined.row is None or any(problem.code in _SHAPES for problem in examined.problems):
             out.marks.append(marks)
-            out.keys += bytes(2 * HALF)
+            out.keys += bytes(KEY)
             return None
         key = row_key(examined.row)
         if examined.is_sound:

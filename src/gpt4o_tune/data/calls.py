@@ -11,7 +11,7 @@ from gpt4o_tune._display import html_text, plural
 from gpt4o_tune.data._answers import NotARowError
 from gpt4o_tune.data._journal import Journal
 from gpt4o_tune.data._recording import Call, Recording, SkippedCall
-from gpt4o_tune.data._records import encode_records
+from gpt4o_tune.data._records import encode_record
 
 if TYPE_CHECKING:
     import os
@@ -175,7 +175,7 @@ class CallRecorder:
         if self._keep is not None and not self._keep(call):
             raise NotARowError("not kept")
         row = dict(call.row)
-        line = encode_records([self._transform(row) if self._transform is not None else row])
+        line = encode_record(self._transform(row) if self._transform is not None else row)
         if self._journal:
             self._journal.append(line)
         with self._lock:

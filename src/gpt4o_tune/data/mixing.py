@@ -10,10 +10,8 @@ keeps the rows of a smaller one, and rows added to the general set displace a fe
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from hashlib import blake2b
-from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import plural
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Chosen", "blended", "draw"]
 
-_IN_MEMORY_BYTES = 16 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -37,11 +33,6 @@ class Chosen:
 
     store: RowStore
     numbers: Sequence[int]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all rows."""
-        return sum(self.store.sizes(self.numbers))
 
     def __iter__(self) -> Iterator[bytes]:
         return self.store.iterate(self.numbers)
@@ -98,19 +89,13 @@ def draw(
 def blended(rows: Chosen, general: Chosen) -> RowStore:
     """Copy rows of two stores into one, the general ones spread evenly over the others.
 
-    Each keeps its order, its bytes and its line end. Above 16 MiB the bytes go to a file without a name,
-    which the system removes with the last dataset over it, and are mapped.
+    Each keeps its order, its bytes and its line end.
 
     Raises:
-        OSError: There is no room for the file; `TMPDIR` names another folder for it.
+        OSError: There is no room for the copy.
     """
-    lines = (row if row.endswith(b"\n") else row + b"\n" for row in _interleaved(rows, general))
-    if rows.size + general.size <= _IN_MEMORY_BYTES:
-        return RowStore(b"".join(lines))
-    with tempfile.TemporaryFile() as file:
-        file.writelines(lines)
-        file.flush()
-        return RowStore(mmap(file.fileno(), 0, access=ACCESS_READ))
+    lines = _interleaved(rows, general)
+    return RowStore.from_lines(row if row.endswith(b"\n") else row + b"\n" for row in lines)
 
 
 def _interleaved(rows: Chosen, general: Chosen) -> Iterator[bytes]:

@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from gpt4o_tune._display import html_text, plural, width
+from gpt4o_tune._display import plural, width
 from gpt4o_tune.errors import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gpt4o_tune.catalog import Method, ProviderKind
+    from gpt4o_tune.data.dataset import Dataset
 
 __all__ = ["CheckReport", "Problem", "Severity"]
 
@@ -158,8 +159,23 @@ class CheckReport:
     def __str__(self) -> str:
         return self.to_text()
 
+    def to_html(self, rows: Dataset | None = None) -> str:
+        """Lay the report out as a page of its own, to be opened without a network.
+
+        The page groups problems by rule, with a filter; at most 200 of each rule are shown.
+
+        Args:
+            rows: The dataset that was checked, to show beside each problem what stands there, with
+                placeholders for secrets and personal data; None shows messages only.
+        """
+        from gpt4o_tune.data._report_page import page
+
+        return page(self, rows)
+
     def _repr_html_(self) -> str:
-        return html_text(self.to_text())
+        from gpt4o_tune.data._report_page import summary
+
+        return summary(self)
 
 
 def broken(source: str, problems: Sequence[Problem], *, doing: str = "") -> DatasetError:

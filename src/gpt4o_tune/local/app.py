@@ -39,8 +39,9 @@ def build_app(
     *,
     api_key: str,
     wake: Callable[[], None],
-    wake_batches: Callable[[], None],
-    slots: int,
+    wake_batches: Callable[[], None] | None = None,
+    engine: str = ENGINE,
+    slots: int = 1,
     run_grader: GraderRunner = run_string_check,
     allow_python_graders: bool = False,
 ) -> ASGIApp:
@@ -50,36 +51,39 @@ def build_app(
         store: What it serves.
         api_key: What each request must carry.
         wake: Called when a job was added or cancelled.
-        wake_batches: Called when a batch was added or cancelled.
+        wake_batches: Called when a batch was added or cancelled; None where nothing answers batches,
+            which are not offered then.
+        engine: What trains new jobs and stands in for base models.
         slots: How many jobs train at the same time.
         run_grader: Grades one sample.
         allow_python_graders: Let graders run Python source on this machine.
     """
-    answering = Answering(store)
+    answering = Answering(store, engine=engine)
     resources = (
         FileRoutes(store.files),
         UploadRoutes(store),
-        JobRoutes(store, wake=wake),
+        JobRoutes(store, wake=wake, engine=engine),
         PermissionRoutes(store),
         GraderRoutes(run_grader, allow_python=allow_python_graders),
         LimitRoutes(store, answering, slots=slots),
-        BatchRoutes(store, wake=wake_batches),
+        *([] if wake_batches is None else [BatchRoutes(store, wake=wake_batches)]),
         ModelRoutes(store, answering),
         ModerationRoutes(),
-        ChatRoutes(answering),
+        ChatRoutes(answering, now=store.now),
     )
     routes = [route for resource in resources for route in resource.routes()]
     v1 = Mount("/v1", app=Router(routes, redirect_slashes=False))
     starlette = Starlette(routes=[v1], exception_handlers=HANDLERS)
     starlette.router.redirect_slashes = False
-    return MarkedResponses(BearerAuth(starlette, api_key=api_key))
+    return MarkedResponses(BearerAuth(starlette, api_key=api_key), engine=engine)
 
 
 class MarkedResponses:
     """ASGI wrapper that gives each response the stand-in's header and a request id."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, engine: str) -> None:
         self._app = app
+        self._engine = engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and mark what comes back."""
@@ -87,7 +91,7 @@ class MarkedResponses:
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers[HEADER] = ENGINE
+                headers[HEADER] = self._engine
                 headers["x-request-id"] = new_id("req_")
             await send(message)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data.tokens import count_row, count_text
 from gpt4o_tune.local.answer_parts import Calls, End, Part, Text, read_parts
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.ids import new_id
-from gpt4o_tune.local.stand_in import ENGINE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -29,7 +27,7 @@ class Completion:
         ApiError: The conversation or the answer asked for is too long for the model.
     """
 
-    def __init__(self, answerer: Answerer, body: ChatBody) -> None:
+    def __init__(self, answerer: Answerer, body: ChatBody, *, now: float) -> None:
         self._answerer = answerer
         self._body = body
         self._messages = [message.model_dump(exclude_unset=True) for message in body.messages]
@@ -37,9 +35,9 @@ class Completion:
         self._completion_tokens = 0
         self._head: dict[str, object] = {
             "id": new_id("chatcmpl-", length=29),
-            "created": int(time.time()),
+            "created": int(now),
             "model": answerer.name,
-            "system_fingerprint": f"fp_stand_in_{ENGINE}",
+            "system_fingerprint": f"fp_stand_in_{answerer.engine}",
             "service_tier": "default",
         }
 

@@ -24,6 +24,8 @@ _SHOWN = 3
 _TOO_FEW = "too-few-examples"
 """The check for the number of examples; it holds for training files only."""
 _EMPTY = "empty-file"
+_NOT_REFUSED = "secret"
+"""The check that a launch stops at, yet no service does."""
 
 
 def validate_job(store: Store, job: JobRecord, *, is_screened: bool = False) -> None:
@@ -83,7 +85,7 @@ def _problems(path: Path, job: JobRecord) -> list[Problem]:
         report = dataset.check(model=job.base_model, provider="openai", method="supervised")
     except DatasetError as error:
         return cast("list[Problem]", [*error.problems])
-    return [*report.errors]
+    return [*report.without(_NOT_REFUSED).errors]
 
 
 def _describe(problems: list[Problem], param: FileParam) -> JobFault | None:

@@ -123,7 +123,7 @@ class WebhookSender:
             return
         host = urlsplit(delivery.url).hostname
         logger.warning("webhook %s was not accepted by %s: %s", delivery.id, host, refusal)
-        if time.time() - delivery.created_at >= _GIVE_UP_S:
+        if self._store.now() - delivery.created_at >= _GIVE_UP_S:
             logger.error("webhook %s to %s is given up", delivery.id, host)
             self._store.webhooks.forget(delivery)
             return

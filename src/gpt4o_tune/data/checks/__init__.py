@@ -7,6 +7,16 @@ catalog, so no rule names a provider.
 
 from gpt4o_tune.data.checks.engine import RowRules, check, examine, scope_for
 from gpt4o_tune.data.checks.rule import Rule, Scope, Source
-from gpt4o_tune.data.checks.table import RULES
+from gpt4o_tune.data.checks.table import RULES, USUAL_RULES
 
-__all__ = ["RULES", "RowRules", "Rule", "Scope", "Source", "check", "examine", "scope_for"]
+__all__ = [
+    "RULES",
+    "USUAL_RULES",
+    "RowRules",
+    "Rule",
+    "Scope",
+    "Source",
+    "check",
+    "examine",
+    "scope_for",
+]

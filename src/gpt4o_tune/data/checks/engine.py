@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.catalog import load
 from gpt4o_tune.data.checks.corpus import CRLF, Corpus, corpus_keys, marks_of
+from gpt4o_tune.data.checks.privacy import conceal
 from gpt4o_tune.data.checks.rule import Conversation, Scope, Stray, Turn
 from gpt4o_tune.data.checks.structure import ROLES, message_lists
-from gpt4o_tune.data.checks.table import RULES
+from gpt4o_tune.data.checks.table import RULES, USUAL_RULES
 from gpt4o_tune.data.checks.tools import declared_tools
 from gpt4o_tune.data.decode import decode
 from gpt4o_tune.data.grader import item_fields
+from gpt4o_tune.data.privacy.prefilter import secrets_suspected
 from gpt4o_tune.data.report import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gpt4o_tune.catalog import Method, ProviderKind
+    from gpt4o_tune.data.checks.corpus import Counted
     from gpt4o_tune.data.checks.rule import Finding, Rule, Source, Subject
     from gpt4o_tune.data.decode import Json, JsonObject
     from gpt4o_tune.data.formats import Format
@@ -60,7 +63,7 @@ def check(
     *,
     source: Source,
     scope: Scope,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] = USUAL_RULES,
 ) -> list[Problem]:
     """Apply every rule to every row, one after the other, and return the problems, sorted by line.
 
@@ -105,8 +108,8 @@ def source_problems(source: Source, scope: Scope, rules: Sequence[Rule]) -> Sour
     return SourceProblems(problems, are_final=False)
 
 
-def corpus_problems(corpus: Corpus, scope: Scope, rules: Sequence[Rule]) -> list[Problem]:
-    """Apply the rules that look at all rows together."""
+def corpus_problems(corpus: Corpus | Counted, scope: Scope, rules: Sequence[Rule]) -> list[Problem]:
+    """Apply the rules that look at all rows together; those of `COMPARING` need a `Corpus`."""
     problems: list[Problem] = []
     for rule in _about("corpus", rules, scope):
         problems += _findings(rule, scope, corpus)
@@ -169,9 +172,19 @@ class RowRules:
         self._on_conversation = _about("conversation", rules, scope)
         self._on_exchange = _about("exchange", rules, scope)
         self._on_size = _about("size", rules, scope)
+        self._on_text = _about("text", rules, scope)
 
     def examine(self, line: int, raw: bytes) -> Examined:
-        """Read a row and apply the rules to it, to its messages and to their order."""
+        """Read a row and apply the rules to it, to its messages and to their order; no secret is told."""
+        examined = self._examine(line, raw)
+        problems = examined.problems
+        if problems and secrets_suspected(raw):
+            problems = conceal(problems, raw, examined.row)
+        for rule in self._on_text:
+            problems += _findings(rule, self._scope, raw, examined.row, line=line)
+        return examined._replace(problems=problems)
+
+    def _examine(self, line: int, raw: bytes) -> Examined:
         problems: list[Problem] = []
         try:
             row = decode(raw)

@@ -136,6 +136,7 @@ Subject: TypeAlias = Literal[
     "conversation",
     "exchange",
     "size",
+    "text",
     "corpus",
     "fetched",
     "verdict",
@@ -154,6 +155,7 @@ Subject: TypeAlias = Literal[
     conversation  Conversation: the messages of one list
     exchange      Conversation: one with calls or results of tools
     size          JsonObject, int: a row, and how many bytes it takes
+    text          bytes, JsonObject | None: a line, and its row where it could be read
     corpus        Corpus: what is known of all rows, at the end
     fetched       Fetched: an image behind an address, for `probe_images` only
     verdict       Verdict: a message that was looked at, for `moderate` only
@@ -173,6 +175,8 @@ class Rule:
     """Whether a row with this fault cannot be read into its model."""
     is_final: bool = False
     """Whether other rules on the same source or row make no sense once this one found something."""
+    on_request: bool = False
+    """Whether it is applied only where personal data is asked for."""
 
 
 def kind(value: Json) -> str:

@@ -13,6 +13,7 @@ from gpt4o_tune.data.checks import (
     images,
     lines,
     preference,
+    privacy,
     remote,
     source,
     structure,
@@ -181,6 +182,14 @@ RULES: tuple[Rule, ...] = (
     Rule("unmatched-function-result", "warning", "exchange", calls.unmatched_function_result),
     # Size
     Rule("too-long", "warning", "size", corpus.too_long),
+    # Secrets and personal data
+    Rule("secret", "error", "text", privacy.secret),
+    Rule("pii-email", "warning", "text", privacy.pii_email, on_request=True),
+    Rule("pii-phone", "warning", "text", privacy.pii_phone, on_request=True),
+    Rule("pii-card", "warning", "text", privacy.pii_card, on_request=True),
+    Rule("pii-iban", "warning", "text", privacy.pii_iban, on_request=True),
+    Rule("pii-national-id", "warning", "text", privacy.pii_national_id, on_request=True),
+    Rule("pii-ip", "warning", "text", privacy.pii_ip, on_request=True),
     # All rows together
     Rule("method-mismatch", "error", "corpus", corpus.method_mismatch),
     Rule("too-few-examples", "error", "corpus", corpus.too_few_examples),
@@ -205,3 +214,6 @@ RULES: tuple[Rule, ...] = (
     Rule("fetched-wrong-type", "warning", "fetched", remote.fetched_wrong_type),
     Rule("flagged-content", "error", "verdict", remote.flagged_content),
 )
+
+USUAL_RULES: tuple[Rule, ...] = tuple(rule for rule in RULES if not rule.on_request)
+"""Those that every check applies; the others look for personal data."""

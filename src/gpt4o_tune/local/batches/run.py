@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import time
 from typing import TYPE_CHECKING, cast
 
 from gpt4o_tune.local.batches.requests import read_requests, survey
@@ -51,13 +50,13 @@ class BatchRun:
             batch = self._store.batches.get(self._batch_id)
             if batch.status != "in_progress":
                 break
-            self._answer(request, is_late=time.time() >= batch.expires_at)
+            self._answer(request, is_late=self._store.now() >= batch.expires_at)
             yield
         self._close()
 
     def _validate(self, batch: BatchRecord) -> None:
         found = survey(self._folder / INPUT, endpoint=batch.endpoint)
-        now = int(time.time())
+        now = int(self._store.now())
         with self._store.batches.editing(self._batch_id) as edit:
             if edit.batch.status != "validating":
                 return
@@ -91,7 +90,7 @@ class BatchRun:
         with self._store.batches.editing(self._batch_id) as edit:
             edit.result(request.line, json.dumps(result, ensure_ascii=False), is_error=is_error)
             if is_late and edit.batch.expired_at is None:
-                edit.change(expired_at=int(time.time()))
+                edit.change(expired_at=int(self._store.now()))
             edit.change(
                 input_tokens=edit.batch.input_tokens + usage.get("prompt_tokens", 0),
                 output_tokens=edit.batch.output_tokens + usage.get("completion_tokens", 0),
@@ -104,7 +103,9 @@ class BatchRun:
             body.require_offered()
             if body.stream:
                 raise ApiError("Requests of a batch cannot stream.", param="stream")
-            return 200, Completion(self._answering.choose(body.model), body).whole()
+            return 200, Completion(
+                self._answering.choose(body.model), body, now=self._store.now()
+            ).whole()
         except ApiError as error:
             refusal = envelope(str(error), status=error.status, code=error.code, param=error.param)
             return error.status, refusal
@@ -117,11 +118,11 @@ class BatchRun:
         """Write the files and give the batch its final state; beginning again replaces the files."""
         with self._store.batches.editing(self._batch_id) as edit:
             if edit.batch.status == "in_progress":
-                edit.change(status="finalizing", finalizing_at=int(time.time()))
+                edit.change(status="finalizing", finalizing_at=int(self._store.now()))
         batch = edit.batch
         if batch.status in ("finalizing", "cancelling"):
             files = write_results(self._store, batch)
-            now = int(time.time())
+            now = int(self._store.now())
             with self._store.batches.editing(self._batch_id) as edit:
                 edit.change(**files)
                 if batch.status == "cancelling":

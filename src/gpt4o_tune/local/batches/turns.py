@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.batches.results import write_results
@@ -115,5 +114,5 @@ class BatchTurns:
         with self._store.batches.editing(batch_id) as edit:
             if edit.batch.status in OPEN_BATCHES:
                 fault = BatchFault(code="server_error", message=message)
-                now = int(time.time())
+                now = int(self._store.now())
                 edit.finish(status="failed", faults=(fault,), failed_at=now, **files)

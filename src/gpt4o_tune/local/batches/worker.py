@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gpt4o_tune.local.answering import Answering
 from gpt4o_tune.local.batches.run import BatchRun
 from gpt4o_tune.local.process_lock import locked
+from gpt4o_tune.local.stand_in import ENGINE
 from gpt4o_tune.local.store import Store
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # A worker of a server that was killed may still be on its way out.
         with locked(store.batch_dir(options.batch) / "lock"):
-            for _ in BatchRun(store, options.batch, Answering(store)).steps():
+            for _ in BatchRun(store, options.batch, Answering(store, engine=ENGINE)).steps():
                 if os.getppid() != options.parent:
                     return _PARENT_DIED
         return 0

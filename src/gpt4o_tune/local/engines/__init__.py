@@ -15,6 +15,7 @@ from gpt4o_tune.local.engines.protocol import (
     TrainingSpec,
     Update,
 )
+from gpt4o_tune.local.engines.recital import recite
 from gpt4o_tune.local.engines.tool_calls import ToolCall, parse_tool_calls, render_tool_calls
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "TrainingSpec",
     "Update",
     "parse_tool_calls",
+    "recite",
     "render_tool_calls",
 ]

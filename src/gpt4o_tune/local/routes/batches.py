@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from typing import TYPE_CHECKING, Literal, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -79,7 +78,7 @@ class BatchRoutes:
         require_metadata(body.metadata or {}, self._limits)
         expiry = body.output_expires_after
         self._require_file(body.input_file_id)
-        now = int(time.time())
+        now = int(self._store.now())
         batch = BatchRecord(
             id=new_id("batch_", length=32),
             created_at=now,
@@ -128,7 +127,7 @@ class BatchRoutes:
     def _cancel(self, request: Request) -> JSONResponse:
         """Have a batch stop after the request it is at; asking again changes nothing."""
         batch_id = self._find(request).id
-        now = int(time.time())
+        now = int(self._store.now())
         with self._store.batches.editing(batch_id) as edit:
             if edit.batch.status == "validating":
                 edit.finish(status="cancelled", cancelling_at=now, cancelled_at=now)

@@ -16,7 +16,7 @@ from gpt4o_tune.local.routes.bodies import read_json
 from gpt4o_tune.local.routes.chat_bodies import ChatBody
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from starlette.requests import Request
 
@@ -28,8 +28,9 @@ logger = logging.getLogger("gpt4o_tune.local")
 class ChatRoutes:
     """Serves answers."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, *, now: Callable[[], float]) -> None:
         self._answering = answering
+        self._now = now
 
     def routes(self) -> list[Route]:
         """The resource's routes."""
@@ -46,7 +47,7 @@ class ChatRoutes:
         return JSONResponse(await run_in_threadpool(completion.whole))
 
     def _prepare(self, body: ChatBody) -> Completion:
-        return Completion(self._answering.choose(body.model), body)
+        return Completion(self._answering.choose(body.model), body, now=self._now())
 
 
 async def _server_sent(chunks: Generator[dict[str, object]]) -> AsyncGenerator[bytes, None]:

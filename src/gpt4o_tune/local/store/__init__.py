@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.store.batches import BatchEdit, BatchStore
@@ -17,6 +18,7 @@ from gpt4o_tune.local.store.uploads import UploadStore
 from gpt4o_tune.local.store.webhooks import WebhookStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = [
@@ -41,12 +43,17 @@ class Store:
 
     The folder holds `state.db` (SQLite), `files/` (one file an id), `uploads/` (one file a part), `jobs/` (one folder a job:
     its own copy of the data, its log, its checkpoints) and `batches/` (one folder a batch: its own copy of the requests, its log).
+
+    Args:
+        data_dir: The folder, made where it is missing.
+        now: Tells the time in seconds since 1970; tests pass a clock of their own.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, now: Callable[[], float] = time.time) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
-        self._database = Database(data_dir / "state.db")
+        self.now = now
+        self._database = Database(data_dir / "state.db", now=now)
         self.files = FileStore(self._database, data_dir / "files")
         self.uploads = UploadStore(self._database, self.files, data_dir / "uploads")
         self.jobs = JobStore(self._database)

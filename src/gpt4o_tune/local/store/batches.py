@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class BatchEdit:
     """A batch inside a transaction; what is changed here is written together or not at all."""
 
-    def __init__(self, connection: sqlite3.Connection, batch: BatchRecord) -> None:
+    def __init__(self, connection: sqlite3.Connection, batch: BatchRecord, *, now: float) -> None:
         self._connection = connection
+        self._now = now
         self.batch = batch
 
     def change(self, **fields: object) -> None:
@@ -32,7 +33,8 @@ class BatchEdit:
         """Give the batch its final state; webhooks tell of it, and its results are in files by now."""
         self.change(**fields)
         self._connection.execute("DELETE FROM batch_results WHERE batch_id = ?", (self.batch.id,))
-        write_webhook(self._connection, f"batch.{self.batch.status}", self.batch.id)
+        kind = f"batch.{self.batch.status}"
+        write_webhook(self._connection, kind, self.batch.id, now=self._now)
 
     def result(self, line: int, text: str, *, is_error: bool) -> None:
         """Keep the result of the request on a line, and count it."""
@@ -66,7 +68,7 @@ class BatchStore:
             KeyError: There is no such batch.
         """
         with self._database.writing() as connection:
-            edit = BatchEdit(connection, _read(connection, batch_id))
+            edit = BatchEdit(connection, _read(connection, batch_id), now=self._database.now())
             before = edit.batch
             yield edit
             if edit.batch is not before:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import new_id
@@ -23,7 +22,7 @@ class PermissionStore:
 
     def grant(self, model_id: str, project_ids: Sequence[str]) -> list[PermissionRecord]:
         """Give projects a permission; one that is there already stays as it is."""
-        now = int(time.time())
+        now = int(self._database.now())
         granted: list[PermissionRecord] = []
         with self._database.writing() as connection:
             for project_id in project_ids:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import derived_id
@@ -44,7 +43,7 @@ class WebhookStore:
             "WHERE url = ? AND due_at <= ? ORDER BY due_at, seq LIMIT 1"
         )
         with self._database.reading() as connection:
-            row = connection.execute(query, (url, time.time())).fetchone()
+            row = connection.execute(query, (url, self._database.now())).fetchone()
         return None if row is None else read_record(DeliveryRecord, row)
 
     def forget(self, delivery: DeliveryRecord) -> None:
@@ -61,14 +60,14 @@ class WebhookStore:
             connection.execute(
                 "UPDATE webhook_deliveries SET attempts = attempts + 1, due_at = ? "
                 "WHERE id = ? AND url = ?",
-                (time.time() + seconds, delivery.id, delivery.url),
+                (self._database.now() + seconds, delivery.id, delivery.url),
             )
 
 
-def write_webhook(connection: sqlite3.Connection, kind: str, object_id: str) -> None:
+def write_webhook(connection: sqlite3.Connection, kind: str, object_id: str, *, now: float) -> None:
     """Make a webhook due at every address, inside the transaction that changes the object."""
     connection.execute(
         "INSERT OR IGNORE INTO webhook_deliveries (id, url, kind, object_id, created_at) "
         "SELECT ?, url, ?, ?, ? FROM webhook_addresses",
-        (derived_id("evt_", object_id, kind), kind, object_id, int(time.time())),
+        (derived_id("evt_", object_id, kind), kind, object_id, int(now)),
     )
