@@ -194,7 +194,10 @@ def test_content_becomes_text(content: object, text: str) -> None:
 
 
 OVERLAPPING = """
+from contextlib import ExitStack
+
 import numpy
+import threadpoolctl
 from gpt4o_tune.local.engines.tiny.threads import one_blas_thread
 
 def told():
