@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from gpt4o_tune import LocalServer
     from tests.conftest import VirtualClock
 
 NAME = "ft:gpt-4o-2024-08-06:acme:tickets:batch1"
@@ -324,3 +325,24 @@ def test_the_asynchronous_faces_do_the_same(clock: VirtualClock, tmp_path: Path)
     assert same
     assert texts == read == ["ONE", "TWO", None, "FOUR"]
     assert status == "cancelled"
+
+
+def test_the_local_server_answers_a_batch_as_it_answers_one_by_one(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    """The whole way on a real service: upload, run, order, a refused row, usage, and the same again."""
+    model = CustomModel("gpt-4o-2024-08-06", provider=server.provider, system="Be brief.")
+    inputs: list[str | list[dict[str, object]]] = ["Hello", [{"role": "nobody"}], "Good bye"]
+
+    run = model.batch(inputs, record=tmp_path / "run.json", temperature=0, max_tokens=5)
+    result = BatchRun.load(tmp_path / "run.json", provider=server.provider).wait(
+        timeout=60, poll_interval=0.05
+    )
+
+    assert result.texts[::2] == [
+        model.ask(text, temperature=0, max_tokens=5) for text in ("Hello", "Good bye")
+    ]
+    assert list(result.errors) == [1]
+    assert result.usage.calls == 2
+    assert result.usd == 0
+    assert model.batch(inputs, temperature=0, max_tokens=5).ids == run.ids
