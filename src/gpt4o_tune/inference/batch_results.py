@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openai.types import Batch
 
     from gpt4o_tune._gateway import Gateway
-    from gpt4o_tune.catalog import ProviderKind
+    from gpt4o_tune.catalog import Offer, ProviderKind
 
 __all__ = ["batch_tariff", "read_results"]
 
@@ -54,10 +54,15 @@ def batch_tariff(name: str, kind: ProviderKind) -> Tariff:
         as_of=offer.as_of,
         basis=(
             f"Batch price of {name}: list of {catalog.load().service(kind).title} as of "
-            f"{offer.as_of}, per 1M tokens ${offer.batch_input_usd:g} input, "
+            f"{offer.as_of}, per 1M tokens ${offer.batch_input_usd:g} input, {_cached(offer)}, "
             f"${offer.batch_output_usd:g} output."
         ),
     )
+
+
+def _cached(offer: Offer) -> str:
+    price = offer.batch_cached_input_usd
+    return "cached input counted in full" if price is None else f"${price:g} cached input"
 
 
 async def read_results(
@@ -167,7 +172,10 @@ def _fault(line: Mapping[str, object], body: Mapping[str, object], status: objec
 def _reason(batch: Batch, *, gone: bool) -> str:
     """Say why a row stands in no file of its batch."""
     if gone:
-        return f"a file of batch {batch.id} is gone, deleted or expired"
+        return (
+            f"a file of batch {batch.id} is gone, deleted or expired; batch(..., if_exists='new') "
+            "asks again"
+        )
     if batch.status == "failed":
         errors = (batch.errors.data if batch.errors else None) or []
         words = [f"{e.code or 'error'}: {e.message}" for e in errors]

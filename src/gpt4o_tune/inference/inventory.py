@@ -146,7 +146,7 @@ class Inventory(Sequence[FineTunedModel]):
             "created": [_day(model.created) for model in self.models],
             "ends": [UNKNOWN if m.end is None else f"{m.end.date}" for m in self.models],
             "days left": [_number(model.days_left) for model in self.models],
-            "says": [UNKNOWN if m.end is None else m.end.source for m in self.models],
+            "source": [UNKNOWN if m.end is None else m.end.source for m in self.models],
             "last used": [_day(model.last_used) for model in self.models],
             "answers": [_yes(model.answers) for model in self.models],
             "deployments": [_names(model.deployments) for model in self.models],
