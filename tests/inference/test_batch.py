@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt4o_tune import BatchRun, BatchTimeoutError, CustomModel, Dataset, Provider, ProviderError
+from gpt4o_tune._drive import run as drive
 from gpt4o_tune.inference.batch_files import row_of, write_files
 from tests.inference.batch_service import BatchService, Fault, refused
 from tests.providers.stub import StubServer
@@ -256,6 +257,36 @@ def test_more_than_fifty_thousand_inputs_become_two_batches(clock: VirtualClock)
     assert len(run.ids) == 2
     assert [batch.request_counts.total for batch in run.raw] == [50_000, 1]  # type: ignore[union-attr]
     assert result.texts == [f"Q{number}" for number in range(50_001)]
+
+
+def test_batches_of_one_run_keep_their_rows_apart(clock: VirtualClock) -> None:
+    """Where metadata is lost and the second batch gave nothing, the first one's answers stand."""
+    service = BatchService(keeps_metadata=False)
+    with running(service, clock) as model:
+        first = model.batch(["a", "b"])
+        first.wait()
+        service.ending = "failed"
+        second = model.batch(["c"])
+        both = BatchRun.get([*first.ids, *second.ids], provider=model.provider)
+        result = both.wait()
+
+    assert result.texts == ["A", "B", None]
+    assert result.errors == {2: "model_not_found: The model is gone."}
+    assert both.status == "mixed"
+
+
+def test_a_batch_of_somebody_else_is_refused(clock: VirtualClock) -> None:
+    """Its names tell no order, so nothing is guessed."""
+    service = BatchService()
+    with running(service, clock) as model:
+        body = {"model": NAME, "messages": [{"role": "user", "content": "hi"}]}
+        line = json.dumps({"custom_id": "mine", "method": "POST", "url": "/v1", "body": body})
+        file = service.keep(line.encode(), "mine.jsonl", "batch")
+        theirs = model.provider.blocking().create_batch(file["id"], endpoint="/v1", metadata={})
+        run = BatchRun.get(drive(theirs).id, provider=model.provider)
+
+        with pytest.raises(ProviderError, match="order is not known"):
+            run.wait()
 
 
 @settings(max_examples=40)

@@ -135,12 +135,28 @@ def test_a_model_is_deployed_and_taken_down(
     assert (served.name, served.system, served.end) == ("tickets", "Be brief.", tuned.end)
     assert served.end is not None
     assert served.ask("Hello") == "yes"
+    assert tuned.deploy(deployments, name="tickets", capacity=2).name == "tickets"
     assert [(d.name, d.model, d.sku) for d in deployments.list()] == [
-        ("tickets", AZURE, "globalstandard")
+        ("tickets", AZURE, "standard")
     ]
     assert served.undeploy(deployments) == ("tickets",)
     assert served.undeploy(deployments) == ()
     assert deployments.list() == ()
+
+
+def test_a_name_that_serves_another_model_is_left_alone(
+    provider: Provider, deployments: AzureDeployments
+) -> None:
+    """Neither is it deployed over, nor taken down by who knew it before."""
+    azure = dataclasses.replace(provider, kind="azure")
+    served = CustomModel(AZURE, provider=azure).deploy(deployments, name="tickets")
+    deployments.create("tickets", model="gpt-4o-2024-08-06.ft-ffff")
+
+    with pytest.raises(ProviderError, match=r"serves .*ft-ffff.*answer no more"):
+        CustomModel(AZURE, provider=azure).deploy(deployments, name="tickets")
+    with pytest.raises(ProviderError, match="now serves"):
+        served.undeploy(deployments)
+    assert [each.model for each in deployments.list()] == ["gpt-4o-2024-08-06.ft-ffff"]
 
 
 def test_a_model_takes_all_its_deployments_down(
@@ -222,5 +238,7 @@ def test_a_plain_model_is_asked_in_silence(
     """Where nothing is known of the training, nothing is compared."""
     with caplog.at_level(logging.WARNING, logger="gpt4o_tune"):
         CustomModel("tuned-9", provider=provider).map(["a"], system="Other", progress=False)
+        base = CustomModel("gpt-4.1", provider=provider, system="Be brief.")
+        base.chat([{"role": "user", "content": "Hello"}])
 
     assert caplog.messages == []

@@ -19,7 +19,7 @@ from gpt4o_tune.providers import Provider
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openai.types import Batch
 
@@ -174,12 +174,14 @@ class BatchRun:
         """As `refresh`, without blocking."""
         return await self._refresh(self.provider.asynchronous())
 
-    async def _refresh(self, gateway: Gateway, *, patience: float = READ_PATIENCE) -> Self:
+    async def _refresh(
+        self, gateway: Gateway, *, patience: Callable[[], float] = lambda: READ_PATIENCE
+    ) -> Self:
         self.raw = tuple(
             [
                 batch
                 if batch.status in ENDED
-                else await gateway.retrieve_batch(batch.id, patience=patience)
+                else await gateway.retrieve_batch(batch.id, patience=patience())
                 for batch in self.raw
             ]
         )
@@ -238,7 +240,7 @@ class BatchRun:
         line = live_line(progress=progress)
         try:
             while True:
-                await self._look(gateway, end - gateway.now(), timeout)
+                await self._look(gateway, end, timeout)
                 line.show(self._progress)
                 if self.is_final:
                     return await self._results(gateway)
@@ -253,12 +255,14 @@ class BatchRun:
         finally:
             line.close()
 
-    async def _look(self, gateway: Gateway, left: float, timeout: float | None) -> None:
-        patience = min(OUTAGE_PATIENCE, max(0.0, left))
+    async def _look(self, gateway: Gateway, end: float, timeout: float | None) -> None:
+        def patience() -> float:
+            return min(OUTAGE_PATIENCE, max(0.0, end - gateway.now()))
+
         try:
             await self._refresh(gateway, patience=patience)
         except CALL_ERRORS as error:
-            if is_repeatable(error) and patience < OUTAGE_PATIENCE:
+            if is_repeatable(error) and patience() < OUTAGE_PATIENCE:
                 raise self._late(timeout) from error
             error.add_note(f"Only the wait has ended. {self._way_back}")
             raise
@@ -279,7 +283,10 @@ class BatchRun:
         return await read_results(gateway, self.raw, model=self.model, kind=self.provider.kind)
 
     def cancel(self) -> Self:
-        """Stop every batch that has not ended and return the run. What was answered is billed and kept."""
+        """Stop every batch that has not ended and return the run.
+
+        What was answered by then is billed, and `wait` gives it.
+        """
         return run(self._cancel(self.provider.blocking()))
 
     async def cancel_async(self) -> Self:

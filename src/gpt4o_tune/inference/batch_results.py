@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, cast
 
 from gpt4o_tune import catalog
 from gpt4o_tune._gateway import CALL_ERRORS
+from gpt4o_tune.errors import ProviderError
 from gpt4o_tune.inference.batch_files import row_of
 from gpt4o_tune.inference.batch_submitting import ENDED, FIRST_KEY, ROWS_KEY
+from gpt4o_tune.inference.end_dates import is_base
 from gpt4o_tune.inference.results import MapAnswer, MapResult
 from gpt4o_tune.inference.usage import Tariff, tariff
 
@@ -33,10 +35,9 @@ def batch_tariff(name: str, kind: ProviderKind) -> Tariff:
         return tariff(name, kind)
     model = catalog.load().find(name)
     offer = model.offer(kind) if model is not None else None
-    tuned = model is not None and name.casefold() not in {model.name, *model.aliases}
     if (
         offer is None
-        or not tuned
+        or is_base(name)
         or offer.batch_input_usd is None
         or offer.batch_output_usd is None
     ):
@@ -71,13 +72,14 @@ async def read_results(
     """Read the output and error files of batches; what is not answered says why.
 
     Raises:
+        ProviderError: A batch was not made by this library.
         openai.APIError: A file could not be read.
     """
     prices = batch_tariff(model, kind)
     answers: dict[int, MapAnswer] = {}
     for batch in batches:
         found: dict[int, MapAnswer] = {}
-        gone = False
+        gone = is_foreign = False
         # Answers last, so that one counts where a row stands in both files.
         for file_id in (batch.error_file_id, batch.output_file_id):
             if not file_id:
@@ -88,7 +90,13 @@ async def read_results(
                 answer = _answer(line, model=model, prices=prices)
                 if answer is not None:
                     found[answer.row] = answer
-        for row in _rows(batch, found):
+                is_foreign = is_foreign or answer is None
+        if is_foreign:
+            raise ProviderError(
+                f"batch {batch.id!r} holds requests that this library did not name, so their order is "
+                "not known; Dataset.read reads its files as rows"
+            )
+        for row in _rows(batch, found, first=max(answers, default=-1) + 1):
             answers[row] = found.get(row) or MapAnswer(row=row, error=_reason(batch, gone=gone))
     return MapResult(
         answers=tuple(answers[row] for row in sorted(answers)),
@@ -124,15 +132,14 @@ def _lines(content: bytes, batch_id: str) -> Iterator[Mapping[str, object]]:
             )
 
 
-def _rows(batch: Batch, found: Mapping[int, MapAnswer]) -> Sequence[int]:
-    """Return the numbers of the batch's inputs, also where its metadata was not kept."""
+def _rows(batch: Batch, found: Mapping[int, MapAnswer], *, first: int) -> Sequence[int]:
+    """Return the numbers of the batch's inputs: from `first` on, where its metadata was not kept."""
     told = batch.metadata or {}
-    first, rows = told.get(FIRST_KEY, ""), told.get(ROWS_KEY, "")
-    if first.isdecimal() and rows.isdecimal():
-        return range(int(first), int(first) + int(rows))
-    total = batch.request_counts.total if batch.request_counts else 0
-    start = min(found, default=0)
-    return sorted({*found, *range(start, start + total)})
+    begin, rows = told.get(FIRST_KEY, ""), told.get(ROWS_KEY, "")
+    if begin.isdecimal() and rows.isdecimal():
+        return range(int(begin), int(begin) + int(rows))
+    total = (batch.request_counts.total if batch.request_counts else 0) or 0
+    return sorted({*found, *range(first, first + total)})
 
 
 def _answer(line: Mapping[str, object], *, model: str, prices: Tariff) -> MapAnswer | None:

@@ -114,8 +114,16 @@ async def submit(
         )
         batches: list[Batch] = []
         for file in files:
-            batch = await _ensure(gateway, file, model, endpoint, provider, if_exists)
-            batches.append(batch)
+            try:
+                batches.append(await _ensure(gateway, file, model, endpoint, provider, if_exists))
+            except CALL_ERRORS as error:
+                if batches:
+                    ids = ", ".join(batch.id for batch in batches)
+                    error.add_note(
+                        f"Of {len(files)} batches {len(batches)} are there ({ids}). The same call made "
+                        "again with if_exists='adopt' takes them and makes the rest."
+                    )
+                raise
     return batches
 
 

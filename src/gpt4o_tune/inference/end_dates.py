@@ -21,6 +21,7 @@ __all__ = [
     "EndDate",
     "EndSource",
     "catalog_end",
+    "is_base",
     "is_tuned",
     "told_end",
     "warn_of_end",
@@ -70,6 +71,12 @@ def is_tuned(name: str) -> bool:
     return catalog.base_id(name) != name
 
 
+def is_base(name: str) -> bool:
+    """Say whether a name is that of a base model of the catalog, or one of its aliases."""
+    known = catalog.load().find(name)
+    return known is not None and name.casefold() in {known.name, *known.aliases}
+
+
 def catalog_end(name: str, kind: ProviderKind, *, base: str | None = None) -> EndDate | None:
     """Return the end that the catalog knows, or None where it knows none.
 
@@ -109,7 +116,7 @@ def warn_of_end(name: str, provider: Provider, end: EndDate | None) -> None:
     else:
         fate = f"was to be switched off on {end}"
     log.warning(
-        "%r at %s %s. Train its successor elsewhere while its answers can still be compared",
+        "%r at %s %s. Choose its successor while its answers can still be compared",
         name,
         provider.base_url,
         fate,

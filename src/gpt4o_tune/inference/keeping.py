@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpt4o_tune import catalog
 from gpt4o_tune._drive import settle
 from gpt4o_tune._gateway import CALL_ERRORS
 from gpt4o_tune.errors import ProviderError
-from gpt4o_tune.inference.end_dates import is_tuned
+from gpt4o_tune.inference.end_dates import is_base, is_tuned
 from gpt4o_tune.inference.inventory import jobs_by_model
 
 if TYPE_CHECKING:
@@ -35,9 +34,15 @@ async def deploy(
     """Deploy a model under a name and wait until it answers.
 
     Raises:
-        ProviderError: The provider needs no deployment, or Azure refused.
+        ProviderError: The provider needs no deployment, the name is taken, or Azure refused.
     """
     _require_azure(provider, model)
+    for each in await settle(deployments.list() if blocking else deployments.list_async()):
+        if each.name == name and each.model != model:
+            raise ProviderError(
+                f"deployment {name!r} serves {each.model!r}, which would answer no more. Choose another "
+                f"name, or change it with deployments.create({name!r}, model={model!r})"
+            )
     create = deployments.create if blocking else deployments.create_async
     await settle(create(name, model=model, sku=sku, capacity=capacity))
     wait = deployments.wait if blocking else deployments.wait_async
@@ -47,12 +52,20 @@ async def deploy(
 
 
 async def undeploy(
-    deployments: AzureDeployments, name: str, *, provider: Provider, blocking: bool
+    deployments: AzureDeployments, name: str, *, model: str, provider: Provider, blocking: bool
 ) -> tuple[str, ...]:
     """Delete the deployment of that name, or else every deployment of the model of that name.
 
+    Args:
+        deployments: Of the resource that serves the model.
+        name: What requests name as their model.
+        model: The model behind it, as far as it is known; else the name once more.
+        provider: Where the model answers.
+        blocking: Which face of the deployments to use.
+
     Raises:
-        ProviderError: The provider needs no deployment, it serves a base model, or Azure refused.
+        ProviderError: The provider needs no deployment, it serves another model or a base model, or
+            Azure refused.
     """
     _require_azure(provider, name)
     every = await settle(deployments.list() if blocking else deployments.list_async())
@@ -60,6 +73,11 @@ async def undeploy(
         each for each in every if each.model == name
     ]
     for each in meant:
+        if model not in (name, each.model):
+            raise ProviderError(
+                f"deployment {each.name!r} now serves {each.model!r} and not {model!r}. Nothing was "
+                f"deleted; if you mean it, call deployments.delete({each.name!r})"
+            )
         if not is_tuned(each.model):
             raise ProviderError(
                 f"deployment {each.name!r} serves the base model {each.model!r}, which others may use. "
@@ -92,8 +110,7 @@ async def delete(gateway: Gateway, name: str, *, confirm: str) -> None:
 
 
 async def _was_tuned(gateway: Gateway, name: str) -> bool:
-    known = catalog.load().find(name)
-    if known is not None and name.casefold() in {known.name, *known.aliases}:
+    if is_base(name):
         return False
     if is_tuned(name):
         return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import abc
 from typing import TYPE_CHECKING, Self, cast
 
 from gpt4o_tune._drive import run
 from gpt4o_tune.inference import keeping
 from gpt4o_tune.inference.batch import BatchRun
 from gpt4o_tune.inference.batch_submitting import IfBatchExists, submit
-from gpt4o_tune.inference.end_dates import EndDate, catalog_end, warn_of_end
+from gpt4o_tune.inference.end_dates import EndDate, catalog_end, is_base, warn_of_end
 from gpt4o_tune.inference.inputs import requests_of
 from gpt4o_tune.inference.inventory import Inventory, take_inventory
 from gpt4o_tune.inference.trained_form import FormWatch, TrainedForm
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["KeptModel"]
 
 
-class KeptModel:
+class KeptModel(abc.ABC):
     """The part of `CustomModel` that sends no single question."""
 
     def __init__(self, name: str, *, provider: Provider, form: TrainedForm) -> None:
@@ -39,7 +40,8 @@ class KeptModel:
         self.system = form.system
         """The system prompt of `ask`."""
         self._form = form
-        self._watch = FormWatch(name, form)
+        # A base model was not trained here, so its prompt is a choice for `ask` alone.
+        self._watch = FormWatch(name, TrainedForm() if is_base(name) else form)
         self._tuned_name = name
         warn_of_end(name, provider, self.end)
 
@@ -109,13 +111,14 @@ class KeptModel:
 
         Args:
             deployments: The deployments of the resource that holds the model.
-            name: Name of the deployment; one that is there is changed.
+            name: Name of the deployment; one that serves this model already is changed.
             sku: As for `AzureDeployments.create`.
             capacity: Thousands of tokens per minute.
             timeout: Seconds until the wait for Azure gives up.
 
         Raises:
-            ProviderError: The provider needs no deployment, or Azure refused or is not done in time.
+            ProviderError: The provider needs no deployment, the name serves another model, or Azure
+                refused or is not done in time.
             ValueError: The name or the capacity is not possible.
         """
         run(self._deploy(deployments, name, sku, capacity, timeout, blocking=True))
@@ -160,9 +163,9 @@ class KeptModel:
         deployed._tuned_name = self._tuned_name
         return deployed
 
+    @abc.abstractmethod
     def _renamed(self, name: str) -> Self:
         """Return the same model under another name."""
-        raise NotImplementedError
 
     def undeploy(self, deployments: AzureDeployments) -> tuple[str, ...]:
         """Take the model down at Azure and return the names of the deployments that were deleted.
@@ -171,15 +174,27 @@ class KeptModel:
         no error. The model itself stays, and can be deployed again.
 
         Raises:
-            ProviderError: The provider needs no deployment, the deployment serves a base model, or Azure
-                refused or is not done in time.
+            ProviderError: The provider needs no deployment, the deployment serves another model by now
+                or a base model, or Azure refused or is not done in time.
         """
-        return run(keeping.undeploy(deployments, self.name, provider=self.provider, blocking=True))
+        return run(
+            keeping.undeploy(
+                deployments,
+                self.name,
+                model=self._tuned_name,
+                provider=self.provider,
+                blocking=True,
+            )
+        )
 
     async def undeploy_async(self, deployments: AzureDeployments) -> tuple[str, ...]:
         """As `undeploy`, without blocking."""
         return await keeping.undeploy(
-            deployments, self.name, provider=self.provider, blocking=False
+            deployments,
+            self.name,
+            model=self._tuned_name,
+            provider=self.provider,
+            blocking=False,
         )
 
     def delete(self, *, confirm: str) -> None:

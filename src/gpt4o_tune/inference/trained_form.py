@@ -38,7 +38,7 @@ class FormWatch:
         """Compare one call with the training; the log hears of a departure the first time."""
         if self._form.system is not None and system_of(messages) != self._form.system:
             self._say(
-                "another system prompt than the one it was trained with; use ask(), or begin the "
+                "another system prompt than its own, with which it was trained; use ask(), or begin the "
                 "conversation with {'role': 'system', 'content': model.system}"
             )
         if self._form.tools and not (parameters.get("tools") or parameters.get("functions")):
