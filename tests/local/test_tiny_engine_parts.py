@@ -17,7 +17,7 @@ from gpt4o_tune.local.engines.tiny.network import Network, Shape, initial_weight
 from gpt4o_tune.local.engines.tiny.rendering import Turn, render
 from gpt4o_tune.local.engines.tiny.threads import one_blas_thread
 from gpt4o_tune.local.engines.tiny.tokenizer import Tokenizer
-from gpt4o_tune.local.engines.tiny.trainer import resolve
+from gpt4o_tune.local.engines.tiny.settings import resolve
 from gpt4o_tune.local.engines.tiny.windows import CONTEXT, STRETCH, Batch, cut_windows
 
 SHAPE = Shape(vocabulary=23, slots=5, width=8, layers=2, heads=2)

@@ -72,6 +72,8 @@ class JobRoutes:
         model = self._rules.trainable(body.model)
         asked = self._rules.hyperparameters(body).model_dump()
         hyperparameters = HyperparameterSet.model_validate(asked)
+        by_rewards = body.method if body.method_name == "reinforcement" else None
+        rewards = by_rewards and by_rewards.reinforcement
         integrations = [each.model_dump(exclude_none=True) for each in body.integrations or []]
         job = JobRecord(
             id=new_id("ftjob-"),
@@ -84,6 +86,9 @@ class JobRoutes:
             requested=hyperparameters,
             hyperparameters=hyperparameters,
             seed=secrets.randbelow(_LARGEST_SEED) if body.seed is None else body.seed,
+            method=body.method_name,
+            grader=rewards and rewards.grader,
+            response_format=rewards and rewards.response_format,
             suffix=body.suffix or None,
             metadata=body.metadata,
             integrations=integrations or None,
