@@ -31,8 +31,12 @@ class TrainingMethod(Protocol):
         ...
 
 
-def pursue(method: TrainingMethod) -> Iterator[Update]:
+def pursue(method: TrainingMethod, *, keeps_models: bool = True) -> Iterator[Update]:
     """Train to the end, from the saved state where there is one.
+
+    Args:
+        method: What to train; its run holds the last weights at the end.
+        keeps_models: Write a checkpoint at each milestone.
 
     Raises:
         ValueError: The output folder holds the state of another run.
@@ -48,8 +52,8 @@ def pursue(method: TrainingMethod) -> Iterator[Update]:
     while run.adam.steps < run.total_steps:
         step = method.step()
         yield step
-        is_milestone = run.is_milestone(step.step)
-        if is_milestone:
+        is_kept = keeps_models and run.is_milestone(step.step)
+        if is_kept:
             yield run.write_checkpoint(step)
-        if is_milestone or step.step % SAVE_EVERY == 0:
+        if is_kept or step.step % SAVE_EVERY == 0 or step.step == run.total_steps:
             yield run.save()

@@ -26,7 +26,7 @@ from gpt4o_tune.local.engines.tiny import storage
 from gpt4o_tune.local.engines.tiny.loop import pursue
 from gpt4o_tune.local.engines.tiny.model import TinyModel
 from gpt4o_tune.local.engines.tiny.rendering import Turn, render
-from gpt4o_tune.local.engines.tiny.run import Run, checkpoint_dir, read_rows
+from gpt4o_tune.local.engines.tiny.run import Run, read_rows
 from gpt4o_tune.local.engines.tiny.supervised import Supervised
 from gpt4o_tune.local.engines.tiny.windows import Window, batch_of, cut_windows, grouped
 
@@ -103,12 +103,10 @@ class Preferences:
 
     def _warm_up(self, spec: TrainingSpec) -> Iterator[Update]:
         start = Supervised.prepare(spec)
-        for update in pursue(start):
+        for update in pursue(start, keeps_models=False):
             if isinstance(update, Saved):
                 yield Saved(step=0)
-        self.run.model.weights[...] = TinyModel.load(
-            checkpoint_dir(spec.output_dir, start.run.total_steps)
-        ).weights
+        self.run.model.weights[...] = start.run.model.weights
 
     def step(self) -> Step:
         """Take the next optimizer step and measure it."""

@@ -130,7 +130,7 @@ class Run:
 
     def write_checkpoint(self, step: Step) -> Checkpoint:
         """Write the model as it is after a step."""
-        directory = checkpoint_dir(self.spec.output_dir, step.step)
+        directory = self.spec.output_dir / "checkpoints" / f"step-{step.step}"
         self.model.save(directory)
         return Checkpoint(step=step.step, epoch=step.epoch, directory=directory, metrics=step)
 
@@ -186,11 +186,6 @@ class Run:
     def rng(self, purpose: Purpose, number: int) -> np.random.Generator:
         """Give the generator of a purpose at a step or epoch."""
         return np.random.default_rng([*seed_of(self.spec, purpose), number])
-
-
-def checkpoint_dir(output_dir: Path, step: int) -> Path:
-    """Name the folder of the model after a step."""
-    return output_dir / "checkpoints" / f"step-{step}"
 
 
 def seed_of(spec: TrainingSpec, purpose: Purpose) -> Sequence[int]:
