@@ -73,7 +73,12 @@ def test_preferences_through_the_library(server: LocalServer, start: CustomModel
         provider=server.provider,
         model=start.name,
         method="dpo",
-        hyperparameters={"n_epochs": 3, "batch_size": 6, "beta": 0.4},
+        hyperparameters={
+            "n_epochs": 3,
+            "batch_size": 6,
+            "beta": 0.4,
+            "learning_rate_multiplier": 2,
+        },
         seed=7,
     )
     model = job.wait(progress=False)

@@ -156,7 +156,14 @@ def test_preferences_change_the_answers_and_keep_them_right(tmp_path: Path, star
     """The margin rises from nothing, on unseen pairs too, and unseen questions get the house voice."""
     assert 0.2 < share(start, warm) < 0.8
     assert share(start, warm) + share(start, curt) > 0.9
-    run = spec(tmp_path, "dpo", preference_rows(*ASKING), preference_rows(UNSEEN), base=start)
+    run = spec(
+        tmp_path,
+        "dpo",
+        preference_rows(*ASKING),
+        preference_rows(UNSEEN),
+        base=start,
+        learning_rate_multiplier=2,
+    )
     updates = [*TinyEngine().train(run)]
     first, *_, last = steps_of(updates)
     assert first.train_loss == pytest.approx(math.log(2))
@@ -179,7 +186,9 @@ def test_the_other_answers_can_be_preferred_as_well(tmp_path: Path, start: Path)
         }
         for row in preference_rows(*ASKING)
     ]
-    updates = TinyEngine().train(spec(tmp_path, "dpo", rows, base=start))
+    updates = TinyEngine().train(
+        spec(tmp_path, "dpo", rows, base=start, learning_rate_multiplier=2)
+    )
     assert share(last_checkpoint(updates).directory, curt) > 0.9
 
 

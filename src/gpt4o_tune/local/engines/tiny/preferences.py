@@ -71,7 +71,11 @@ class Preferences:
 
     @classmethod
     def prepare(cls, spec: TrainingSpec) -> Preferences:
-        """Read the pairs and the model to start from."""
+        """Read the pairs and the model to start from.
+
+        Raises:
+            ValueError: An output of a pair has no assistant message.
+        """
         rows, validation = read_rows(spec.training_file), read_rows(spec.validation_file)
         if spec.base_dir is None:
             warm_up = _warm_up_spec(spec, rows)
@@ -79,8 +83,10 @@ class Preferences:
         else:
             warm_up, model = None, TinyModel.load(spec.base_dir)
         pairs = [_pair(model, row) for row in rows]
-        if not any(pair.windows for pair in pairs):
-            raise ValueError(f"{str(spec.training_file)!r} has no assistant message to prefer")
+        if not all(pair.preferred and pair.other for pair in pairs):
+            raise ValueError(
+                f"{str(spec.training_file)!r} has an output without an assistant message"
+            )
         return cls(
             run=Run.start(spec, model, len(pairs)),
             pairs=pairs,
@@ -197,11 +203,17 @@ def lean(
 
 
 def _pair(model: TinyModel, row: Mapping[str, object]) -> Pair:
-    prompt = [replace(turn, trained=False) for turn in render(_prompt(row))]
+    def turns(messages: Sequence[Message], *, are_learnt: bool) -> list[Turn]:
+        return [
+            replace(turn, trained=are_learnt and turn.role == "assistant")
+            for turn in render(messages)
+        ]
+
+    prompt = turns(_prompt(row), are_learnt=False)
 
     def windows(key: str) -> list[Window]:
-        turns: list[Turn] = [*prompt, *render(cast("Sequence[Message]", row[key]))]
-        return cut_windows(model.tokenizer, model.bag, turns)
+        output = turns(cast("Sequence[Message]", row[key]), are_learnt=True)
+        return cut_windows(model.tokenizer, model.bag, [*prompt, *output])
 
     return Pair(preferred=windows("preferred_output"), other=windows("non_preferred_output"))
 
@@ -217,8 +229,8 @@ def _warm_up_spec(spec: TrainingSpec, rows: Sequence[Mapping[str, object]]) -> T
     for row in rows:
         prompt = [{**message, "weight": 0} for message in _prompt(row)]
         for key in ("preferred_output", "non_preferred_output"):
-            messages = [*prompt, *cast("Sequence[Message]", row[key])]
-            lines.append(json.dumps({"messages": messages}) + "\n")
+            output = [{**m, "weight": 1} for m in cast("Sequence[Message]", row[key])]
+            lines.append(json.dumps({"messages": [*prompt, *output]}) + "\n")
     path: Path = folder / "training.jsonl"
     storage.write_bytes(path, "".join(lines).encode())
     batch_size = max(2, min(32, len(lines) // 32))

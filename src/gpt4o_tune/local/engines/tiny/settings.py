@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.catalog import Method
     from gpt4o_tune.local.engines.protocol import Hyperparameters
 
-LEARNING_RATE: Mapping[Method, float] = {"supervised": 2e-3, "dpo": 2e-4, "reinforcement": 2e-4}
+LEARNING_RATE: Mapping[Method, float] = {"supervised": 2e-3, "dpo": 1e-4, "reinforcement": 2e-4}
 """What a learning rate multiplier of 1 stands for. Preferences and rewards say less than answers do, and
 would undo at a higher rate what the start can do."""
 WARM_UP = 0.1
@@ -21,7 +21,7 @@ WARM_UP = 0.1
 LAST_LEARNING_RATE = 0.1
 """Share of the learning rate that is left at the last step."""
 DROPOUT = 0.2
-AUTO_STEPS: Mapping[Method, int] = {"supervised": 800, "dpo": 60, "reinforcement": 100}
+AUTO_STEPS: Mapping[Method, int] = {"supervised": 800, "dpo": 120, "reinforcement": 100}
 """Steps that `n_epochs="auto"` aims at; 800 are about what a few hundred rows need to be learnt."""
 AUTO_EPOCHS: Mapping[Method, tuple[int, int]] = {
     "supervised": (3, 40),
