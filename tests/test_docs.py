@@ -21,9 +21,12 @@ PAGES = [
     "docs/guide.md",
     "docs/reference/checks.md",
     "docs/reference/forms.md",
+    "docs/reference/graders.md",
     "docs/reference/jobs.md",
+    "docs/reference/models.md",
     "docs/reference/quality.md",
     "docs/reference/review.md",
+    "docs/testing.md",
 ]
 
 

@@ -4,12 +4,15 @@
     |- DatasetError (ValueError)                    .problems
     |  `- DatasetNotFoundError (FileNotFoundError)  .path
     |- CatalogError (ValueError)                    .table
+    |- GraderError (ValueError)                     .code
     |- BudgetError                                  .estimate_usd .budget_usd
     |- ModelRetiredError                            .model .date .replacement
     |- JobError                                     .job_id
     |  |- JobFailedError                            .code .param .job
     |  |- JobCancelledError                         .reason .checkpoint
     |  `- JobTimeoutError (TimeoutError)
+    |- ModelNotReadyError (TimeoutError)            .model
+    |- JournalError (ValueError)                    .path
     |- WebhookError (ValueError)                    a webhook that is not to be trusted
     |- ProviderError                                what the provider cannot do, and what to use instead
     |- VocabularyError                              a tokenizer's vocabulary is damaged or missing
@@ -32,11 +35,14 @@ __all__ = [
     "CatalogError",
     "DatasetError",
     "DatasetNotFoundError",
+    "GraderError",
     "JobCancelledError",
     "JobError",
     "JobFailedError",
     "JobTimeoutError",
+    "JournalError",
     "MissingExtraError",
+    "ModelNotReadyError",
     "ModelRetiredError",
     "ProviderError",
     "TuneError",
@@ -100,6 +106,18 @@ class CatalogError(TuneError, ValueError):
     def __init__(self, message: str, *, table: str) -> None:
         super().__init__(f"[{table}] {message}" if table else message)
         self.table = table
+
+
+class GraderError(TuneError, ValueError):
+    """A grader could not judge an answer.
+
+    Attributes:
+        code: What was in the way, such as `python_failed`, `model_failed` or `invalid_variable`.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class BudgetError(TuneError):
@@ -198,6 +216,30 @@ class JobCancelledError(JobError):
 
 class JobTimeoutError(JobError, TimeoutError):
     """The wait reached its deadline; the job itself goes on."""
+
+
+class ModelNotReadyError(TuneError, TimeoutError):
+    """The model did not answer in time; it may yet.
+
+    Attributes:
+        model: The model id as it was given.
+    """
+
+    def __init__(self, message: str, *, model: str) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class JournalError(TuneError, ValueError):
+    """The journal of many calls is of other inputs, damaged, or in use by another run.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class WebhookError(TuneError, ValueError):

@@ -288,7 +288,7 @@ def test_references_that_the_grader_cannot_read_are_found_before_paying() -> Non
     assert len(comparable(mixed)) == 3
     with pytest.raises(DatasetError, match=r"rows 1, 2: 'JSON match' cannot judge it"):
         comparable(mixed, grader=JsonMatch())
-    with pytest.raises(DatasetError, match="row 1: 'JSON match'"):
+    with pytest.raises(DatasetError, match="rows 1, 2: 'JSON match'"):
         compare(mixed, {"a": answers([True] * 3)}, baseline="a", grader=JsonMatch())
 
 

@@ -12,7 +12,10 @@ from gpt4o_tune.data._words import exact_key, row_words, shingles
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+DEFAULT_THRESHOLD = 0.7
+"""Jaccard index of word 3-grams from which texts are near-duplicates."""
 
 Kind: TypeAlias = Literal["exact", "near", "contained"]
 
@@ -46,10 +49,10 @@ class Corpus:
             cut = row_words(sources[source][number - ends[source]])
             if cut.instructions:
                 prompts[number] = shingles(cut.instructions + cut.prompt, images=cut.images)
-        self.prompt = View(prompts, common=_template_limit)
+        self.prompt = View(prompts, common=template_limit)
         # The same words may be divided otherwise between prompt and answer.
         divided = list(map(_divided, self.prompt.keys, wholes))
-        self.whole = View(wholes, common=_stock_limit, keys=divided)
+        self.whole = View(wholes, common=stock_limit, keys=divided)
 
     def __len__(self) -> int:
         return len(self.exact_keys)
@@ -119,10 +122,32 @@ class Corpus:
         return Index(self.whole, threshold=threshold, group=group, accept=alike)
 
 
+class SameMessages:
+    """Rows that are alike only where their messages are the same."""
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        """Take the `exact_key` of every row."""
+        self.exact_keys = list(keys)
+
+    def groups(self, *, threshold: float) -> Groups:
+        """Join rows with the same messages; the threshold plays no part."""
+        groups = Groups(len(self.exact_keys))
+        groups.join_equal(self.exact_keys)
+        return groups
+
+    def matches(
+        self, rows: Sequence[int], others: Sequence[int], *, threshold: float
+    ) -> dict[int, Match]:
+        """Find for each of `rows` the first of `others` with the same messages."""
+        keys = self.exact_keys
+        known = {keys[other]: other for other in reversed(others)}
+        return {row: Match("exact", known[keys[row]]) for row in rows if keys[row] in known}
+
+
 def _said_by_template_alone(prompts: Sequence[array[int]], contexts: Sequence[int]) -> list[int]:
     """Return the rows whose prompt has no telling shingle, among texts that differ with instructions."""
     distinct = list(dict(zip(contexts, prompts, strict=True)).values())
-    template = SlotCounts(distinct).above(_template_limit(len(distinct)), distinct)
+    template = SlotCounts(distinct).above(template_limit(len(distinct)), distinct)
     return [row for row, prompt in enumerate(prompts) if template.issuperset(prompt)]
 
 
@@ -130,14 +155,19 @@ def _divided(prompt: bytes, whole: array[int]) -> bytes:
     return blake2b(b"%d:" % len(prompt) + prompt + whole.tobytes(), digest_size=16).digest()
 
 
-def _template_limit(texts: int) -> float:
+def template_limit(texts: int) -> float:
     """Return in how many distinct prompts a shingle may stand before it is part of a template."""
-    return max(texts / 10, _stock_limit(texts))
+    return max(texts / 10, stock_limit(texts))
 
 
-def _stock_limit(texts: int) -> float:
-    """Return in how many distinct rows a shingle may stand before it is a label or a stock phrase."""
-    return max(3, min(10, texts / 2))
+def stock_limit(texts: int, *, share: float = 1.0) -> float:
+    """Return in how many distinct rows a shingle may stand before it is a label or a stock phrase.
+
+    Args:
+        texts: How many there are, or are known.
+        share: The share of all texts that is known.
+    """
+    return max(3, min(10 * share, texts / 2))
 
 
 def _first_of_each(keys: Sequence[bytes]) -> Iterator[int]:

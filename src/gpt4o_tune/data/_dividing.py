@@ -5,51 +5,62 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gpt4o_tune.data._joining import Groups
 from gpt4o_tune.data.checks.rule import nearest
-from gpt4o_tune.data.similarity import clusters, exact_key
+from gpt4o_tune.data.similarity import DEFAULT_THRESHOLD, leakage
 from gpt4o_tune.data.split import assign
 from gpt4o_tune.errors import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from gpt4o_tune.data.decode import JsonObject
+    from gpt4o_tune.data.similarity import AnyCorpus, OverlapReport
 
 
 def divide(
-    rows: Sequence[JsonObject],
+    corpus: AnyCorpus,
     *,
     validation: float,
     test: float,
     seed: int,
     by: Iterable[object] | None,
     stratify: Iterable[object] | None,
-) -> list[int]:
+) -> tuple[list[int], OverlapReport]:
     """Choose the part of every row; rows that are alike, or equal in `by`, stay together.
 
+    The parts are proved by a search of its own. What it finds that the grouping missed, as may happen among
+    many rows, is put together, and the rows are divided again.
+
     Args:
-        rows: The rows.
+        corpus: The rows.
         validation: Share of the rows to hold out for validation.
         test: Share of the rows to hold out for testing.
         seed: Another seed gives another draw.
         by: Per row what it belongs to; None where a row belongs to nothing.
         stratify: Per row its class.
+
+    Returns:
+        The part of every row, and the proof.
     """
-    groups = Groups(len(rows))
-    for first, *others in clusters(rows, near=True):
-        for other in others:
-            groups.join(first, other)
+    keys = list(corpus.exact_keys)
+    groups = corpus.groups(threshold=DEFAULT_THRESHOLD)
     if by is not None:
         groups.join_equal(b"" if value is None else _name(value).encode() for value in by)
-    return assign(
-        [groups.find(row) for row in range(len(rows))],
-        list(map(exact_key, rows)),
-        validation=validation,
-        test=test,
-        seed=seed,
-        strata=None if stratify is None else [_name(value) for value in stratify],
-    )
+    strata = None if stratify is None else [_name(value) for value in stratify]
+    while True:
+        parts = assign(
+            list(map(groups.find, range(len(keys)))),
+            keys,
+            validation=validation,
+            test=test,
+            seed=seed,
+            strata=strata,
+        )
+        leaks = leakage(corpus, parts)
+        if not leaks:
+            return parts, leaks
+        for row, match in leaks.matches.items():
+            groups.join(row, match)
 
 
 def field(rows: Iterable[JsonObject], name: str, *, lines: Iterable[int]) -> Iterator[object]:

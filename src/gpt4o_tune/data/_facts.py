@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.catalog import DEFAULT_MODEL
-from gpt4o_tune.data._keys import HALF
+from gpt4o_tune.data._corpus import SameMessages
+from gpt4o_tune.data._keys import KEY
 from gpt4o_tune.data._reading import Records, describe
 from gpt4o_tune.data._survey import Wanted, survey
 from gpt4o_tune.data._token_counts import counts_of
@@ -13,18 +14,20 @@ from gpt4o_tune.data.checks import RULES
 from gpt4o_tune.data.checks.corpus import COUNTABLE
 from gpt4o_tune.data.checks.engine import corpus_problems, in_order, source_problems
 from gpt4o_tune.data.formats import METHOD_OF_FORMAT
+from gpt4o_tune.data.similarity import EXACT_ROWS, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gpt4o_tune.catalog import Model
+    from gpt4o_tune.data._sketch import Sketches
     from gpt4o_tune.data._store import RowStore
     from gpt4o_tune.data._survey import Gathered
     from gpt4o_tune.data._token_counts import TokenCounts
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.report import Problem
+    from gpt4o_tune.data.similarity import AnyCorpus
 
-_KEY = 2 * HALF
 _COUNTABLE = bytes(1 if marks & COUNTABLE else 0 for marks in range(256))
 
 
@@ -32,7 +35,7 @@ class StoredKeys:
     """The key of every row of a store (see `_keys`), as far as it is known."""
 
     def __init__(self, rows: int) -> None:
-        self._keys = bytearray(_KEY * rows)
+        self._keys = bytearray(KEY * rows)
         self._known = bytearray(rows)
 
     def missing(self, numbers: Sequence[int]) -> Sequence[int]:
@@ -47,18 +50,16 @@ class StoredKeys:
         known, keys = gathered.marks.translate(_COUNTABLE), gathered.keys
         if isinstance(numbers, range) and numbers.step == 1:
             self._known[numbers.start : numbers.stop] = known
-            self._keys[_KEY * numbers.start : _KEY * numbers.stop] = keys
+            self._keys[KEY * numbers.start : KEY * numbers.stop] = keys
             return
         for place, number in enumerate(numbers):
             self._known[number] = known[place]
-            self._keys[_KEY * number : _KEY * (number + 1)] = keys[
-                _KEY * place : _KEY * (place + 1)
-            ]
+            self._keys[KEY * number : KEY * (number + 1)] = keys[KEY * place : KEY * (place + 1)]
 
     def of(self, numbers: Sequence[int]) -> Iterator[bytes]:
         """Yield the keys of rows that are all known."""
         keys = self._keys
-        return (bytes(keys[_KEY * number : _KEY * (number + 1)]) for number in numbers)
+        return (bytes(keys[KEY * number : KEY * (number + 1)]) for number in numbers)
 
 
 def problems(store: RowStore, numbers: Sequence[int], wanted: Wanted) -> tuple[Problem, ...]:
@@ -121,6 +122,45 @@ def row_keys(
     return keys
 
 
+def sketches(
+    store: RowStore,
+    numbers: Sequence[int],
+    *,
+    format: Format,  # noqa: A002  # as in Dataset
+    doing: str,
+) -> Sketches:
+    """Return the sketches of some rows; those of a whole store are kept.
+
+    Raises:
+        DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
+    """
+    is_whole = numbers == range(len(store))
+    if store.sketches is not None:
+        return store.sketches if is_whole else store.sketches.take(numbers)
+    return _read(store, numbers, format=format, model=None, doing=doing, sketch=True).sketches
+
+
+def corpus(
+    store: RowStore,
+    numbers: Sequence[int],
+    *,
+    format: Format,  # noqa: A002  # as in Dataset
+    near: bool,
+    doing: str,
+) -> AnyCorpus:
+    """Make rows ready to be compared with one another.
+
+    Raises:
+        DatasetError: There are no rows, or one cannot be read; all faults are in `.problems`.
+    """
+    if not near:
+        return SameMessages(row_keys(store, numbers, format=format, doing=doing).of(numbers))
+    rows = Records(store, numbers, format=format, doing=doing)
+    if len(numbers) <= EXACT_ROWS:
+        return compare(rows)
+    return compare(rows, sketches=sketches(store, numbers, format=format, doing=doing))
+
+
 def _read(
     store: RowStore,
     numbers: Sequence[int],
@@ -128,7 +168,8 @@ def _read(
     format: Format,  # noqa: A002
     model: Model | None,
     doing: str,
-) -> None:
+    sketch: bool = False,
+) -> Gathered:
     """Gather keys, and counts where a model is given, of rows that must all be readable."""
     wanted = Wanted(
         format=format,
@@ -137,19 +178,27 @@ def _read(
         method=METHOD_OF_FORMAT[format],
         judge=False,
         count=model is not None,
+        sketch=sketch,
     )
     gathered = survey(store, numbers, wanted)
-    if not numbers or gathered.marks.translate(_COUNTABLE).count(0):
+    if not numbers or _unreadable(gathered):
         raise Records(store, numbers, format=format, doing=doing).broken()
     _remember(store, numbers, gathered, model=model)
+    return gathered
 
 
 def _remember(
     store: RowStore, numbers: Sequence[int], gathered: Gathered, *, model: Model | None
 ) -> None:
     _keys_of(store).put(numbers, gathered)
+    if len(gathered.sketches) == len(store) == len(numbers) and not _unreadable(gathered):
+        store.sketches = gathered.sketches
     if model is not None:
         counts_of(store, model=model).put(numbers, gathered)
+
+
+def _unreadable(gathered: Gathered) -> int:
+    return gathered.marks.translate(_COUNTABLE).count(0)
 
 
 def _keys_of(store: RowStore) -> StoredKeys:

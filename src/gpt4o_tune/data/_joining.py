@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 # 8 words: shorter prompts stand in longer ones by chance.
-_CONTAINED_SHINGLES = 6
+CONTAINED_SHINGLES = 6
 _MAX_SLOTS = 1 << 22
 _HASH_BYTES = 8
 # Keeps rounding from losing a pair that reaches the threshold exactly.
@@ -98,7 +98,7 @@ class View:
         one, two = self.telling[row], self.telling[other]
         if not one and not two:
             return float(self.keys[row] == self.keys[other])
-        return _jaccard(set(one), two)
+        return jaccard(set(one), two)
 
     def holds(self, row: int, other: int) -> bool:
         """Tell whether the text of `other` is a longer one with the whole text of `row` in it."""
@@ -183,7 +183,7 @@ class Index:
                     if (
                         self._can_reach(len(telling), position, len(other), entry.position)
                         and self._accept(row, entry.row)
-                        and _jaccard(whole, other) >= self._threshold
+                        and jaccard(whole, other) >= self._threshold
                     ):
                         yield entry.row
 
@@ -216,7 +216,7 @@ class Holders:
     def add_needle(self, row: int) -> None:
         """Make a prompt findable, if it is long enough to mean something and not all template."""
         telling = self._view.telling[row]
-        long_enough = len(self._view.keys[row]) >= _CONTAINED_SHINGLES * _HASH_BYTES
+        long_enough = len(self._view.keys[row]) >= CONTAINED_SHINGLES * _HASH_BYTES
         if long_enough and telling and self._view.is_shared(telling[0]):
             self._by_rarest.setdefault(telling[0], []).append(row)
 
@@ -228,6 +228,10 @@ class Holders:
                     yield needle
 
 
-def _jaccard(one: set[int], two: array[int]) -> float:
+_Member = TypeVar("_Member")
+
+
+def jaccard(one: frozenset[_Member] | set[_Member], two: Collection[_Member]) -> float:
+    """Return the Jaccard index of a set and distinct members of another; one of them is not empty."""
     common = len(one.intersection(two))
     return common / (len(one) + len(two) - common)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HALF = 8
 """Bytes of each half."""
+KEY = 2 * HALF
+"""Bytes of a key."""
 
 # Escaping to ASCII lets half a surrogate pair through, which has no UTF-8 form.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

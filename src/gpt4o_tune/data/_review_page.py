@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gpt4o_tune.data._selection import Selection
     from gpt4o_tune.data._shown import ShownRow
-    from gpt4o_tune.data.dataset import Dataset
     from gpt4o_tune.data.report import Problem
 
 _PARTS = ("page.html", "page.css", "decisions.js", "row.js", "page.js")
@@ -28,7 +28,7 @@ _UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def write_page(
-    data: Dataset,
+    data: Selection,
     path: str | os.PathLike[str],
     *,
     rows: Iterable[int | Problem] | None,

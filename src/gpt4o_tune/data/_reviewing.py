@@ -13,14 +13,22 @@ from gpt4o_tune.data._records import encode_record
 from gpt4o_tune.data.checks import USUAL_RULES, RowRules, scope_for
 from gpt4o_tune.data.formats import METHOD_OF_FORMAT
 from gpt4o_tune.data.report import broken
-from gpt4o_tune.data.review import Agreement, Conflict, Review, StaleDecision, Verdict, listed
+from gpt4o_tune.data.review import (
+    Agreement,
+    Conflict,
+    DatasetT,
+    Review,
+    StaleDecision,
+    Verdict,
+    listed,
+)
 from gpt4o_tune.errors import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gpt4o_tune.data._decisions import Decision, DecisionsLike, Reviewer
-    from gpt4o_tune.data.dataset import Dataset
+    from gpt4o_tune.data._selection import Selection
     from gpt4o_tune.data.decode import Json, JsonObject
     from gpt4o_tune.data.report import Problem
     from gpt4o_tune.data.review import Choice
@@ -45,13 +53,13 @@ class _Judged(NamedTuple):
 
 
 def apply_review(
-    data: Dataset,
+    data: Selection,
     given: DecisionsLike | Sequence[DecisionsLike],
     *,
     undecided: OnUndecided,
     conflicts: OnConflict,
-    replace: Callable[[Sequence[int], Mapping[int, bytes]], Dataset],
-) -> Review:
+    replace: Callable[[Sequence[int], Mapping[int, bytes]], DatasetT],
+) -> Review[DatasetT]:
     """Apply decisions; `Dataset.apply_review` says how.
 
     Args:
@@ -193,7 +201,7 @@ def _kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
     return (agreed - by_chance) / (count**2 - by_chance)
 
 
-def _written(data: Dataset, edited: Mapping[int, JsonObject]) -> dict[int, bytes]:
+def _written(data: Selection, edited: Mapping[int, JsonObject]) -> dict[int, bytes]:
     """Write corrected rows as compact JSON; one that says the same as before keeps its bytes.
 
     Raises:

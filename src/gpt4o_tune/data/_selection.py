@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.data._reading import Records
     from gpt4o_tune.data.decode import Json
     from gpt4o_tune.data.rows import Row
+    from gpt4o_tune.data.verbs.arguments import Group
 
 
 class Selection(Sequence["Row"]):
@@ -200,6 +201,16 @@ class Selection(Sequence["Row"]):
 
         chosen = self._numbers if numbers is None else numbers
         return Records(self._store, chosen, format=self.format, doing=doing)
+
+    def _values(self, of: Group | None) -> Iterator[object] | None:
+        """Return what each row holds in a field, or what a function says of it."""
+        from gpt4o_tune.data._dividing import field
+
+        if of is None:
+            return None
+        if isinstance(of, str):
+            return field(self._records("read the rows"), of, lines=self.lines)
+        return map(of, self)
 
 
 def _restore(

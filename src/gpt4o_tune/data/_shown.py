@@ -11,7 +11,7 @@ from gpt4o_tune.data.report import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gpt4o_tune.data.dataset import Dataset
+    from gpt4o_tune.data._selection import Selection
     from gpt4o_tune.data.decode import JsonObject
 
 
@@ -29,7 +29,7 @@ class ShownRow(NamedTuple):
 
 
 def shown_rows(
-    data: Dataset, rows: Iterable[int | Problem] | None, problems: Iterable[Problem] | None
+    data: Selection, rows: Iterable[int | Problem] | None, problems: Iterable[Problem] | None
 ) -> Iterator[ShownRow]:
     """Yield the rows to review, in order.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.catalog import Model
     from gpt4o_tune.data._facts import StoredKeys
+    from gpt4o_tune.data._sketch import Sketches
     from gpt4o_tune.data._token_counts import TokenCounts
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.report import Problem
@@ -124,6 +125,7 @@ class RowStore:
         "keys",
         "lines",
         "problems",
+        "sketches",
         "token_counts",
     )
 
@@ -136,7 +138,8 @@ class RowStore:
             buffer, start=len(BOM) if self.has_bom else 0
         )
         self.token_counts: dict[Model, TokenCounts] = {}
-        """Caches that all datasets over the store share: this, and the two below."""
+        """Caches that all datasets over the store share: this, and the three below."""
+        self.sketches: Sketches | None = None
         self.keys: StoredKeys | None = None
         self.problems: dict[tuple[str, ...], tuple[Problem, ...]] = {}
 

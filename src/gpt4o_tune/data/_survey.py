@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from gpt4o_tune.data._counting import RowCounter
 from gpt4o_tune.data._crew import processes, share_out
 from gpt4o_tune.data._fast_counting import agrees, is_worth
-from gpt4o_tune.data._keys import HALF, plain_key, row_key
+from gpt4o_tune.data._keys import KEY, plain_key, row_key
 from gpt4o_tune.data._plain import PlainReader
+from gpt4o_tune.data._sketch import Sketches
 from gpt4o_tune.data._token_counts import CountColumns
 from gpt4o_tune.data._turns import texts as texts_of
 from gpt4o_tune.data._turns import turns
@@ -60,10 +61,12 @@ class Wanted:
     grader: Mapping[str, object] | None = field(default=None, hash=False)
     judge: bool
     """Whether to apply all rules, or only those on the shape of a row."""
-    count: bool
+    count: bool = False
     """Whether to count tokens; the catalog must know the model."""
     pii: bool = False
     """Whether to look for personal data too."""
+    sketch: bool = False
+    """Whether to sketch the rows for the search for near-duplicates."""
     fast: bool = False
     """Whether to count them with the tokenizer of the extra `fast`."""
 
@@ -107,6 +110,7 @@ class Gathered:
     trained: array[int] = field(default_factory=lambda: array("i"))
     guessed_images: array[int] = field(default_factory=lambda: array("i"))
     problems: list[Problem] = field(default_factory=list["Problem"])
+    sketches: Sketches = field(default_factory=Sketches)
 
     def add_counts(self, counts: Sequence[RowTokens]) -> None:
         """Add the token counts of rows."""
@@ -135,6 +139,7 @@ class Gathered:
         self.trained += more.trained
         self.guessed_images += more.guessed_images
         self.problems += more.problems
+        self.sketches.extend(more.sketches)
 
 
 def survey(
@@ -211,6 +216,7 @@ class Gatherer:
         self._judges = wanted.judge
         may_be_plain = wanted.format == "chat" and not (wanted.judge and wanted.pii)
         self._plain = PlainReader(self._marks_if_faultless) if may_be_plain else None
+        self._sketches = wanted.sketch
         # Longer rows may have to be counted before they are judged.
         limit = scope.model.training_context if scope.model else None
         self._plain_bytes = sys.maxsize if limit is None else limit
@@ -237,6 +243,12 @@ class Gatherer:
                 rows.append(self._examine(line, raw, out))
         if self._counter is not None:
             out.add_counts(self._counter.count_all(rows))
+        if self._sketches:
+            for place, row in enumerate(rows):
+                shaped: Mapping[str, object] = (
+                    {"messages": row} if isinstance(row, list) else row or {}
+                )
+                out.sketches.add(shaped, exact=bytes(out.keys[KEY * place : KEY * (place + 1)]))
         return out
 
     def _examine(self, line: int, raw: bytes, out: Gathered) -> JsonObject | None:
@@ -246,7 +258,7 @@ class Gatherer:
         marks = examined.marks(raw)
         if examined.row is None or any(problem.code in _SHAPES for problem in examined.problems):
             out.marks.append(marks)
-            out.keys += bytes(2 * HALF)
+            out.keys += bytes(KEY)
             return None
         key = row_key(examined.row)
         if examined.is_sound:

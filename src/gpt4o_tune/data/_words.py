@@ -13,23 +13,25 @@ from gpt4o_tune.data import _turns
 from gpt4o_tune.data._keys import row_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SHINGLE_WORDS = 3
 
 # Scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana, Han.
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 # Marks of prose, and characters that cannot be seen. Other symbols tell texts apart: 2 + 3 is not 2 - 3.
-_DROPPED = (
+DROPPED = (
     r""".,;:!?'"()\[\]{}`\u2026\u00b7\u2018-\u201f\u00ab\u00bb\u2039\u203a\u00bf\u00a1"""
     r"\u3001\u3002\u3008-\u3011\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff"
 )
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s{_DROPPED}]")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s{DROPPED}]")
+# The same for text in ASCII, five times as fast.
+_ASCII_WORD = re.compile(r"""\w+|[^\w\s\x1c-\x1f.,;:!?'"()\[\]{}`]""", re.ASCII)
 
-_INSTRUCTIONS = frozenset({"system", "developer"})
+INSTRUCTIONS = frozenset({"system", "developer"})
 
 
 def words(text: str) -> list[str]:
@@ -37,6 +39,8 @@ def words(text: str) -> list[str]:
 
     In scripts that are written without spaces every character is a word.
     """
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -60,17 +64,15 @@ def row_words(row: Mapping[str, object]) -> RowWords:
     answer: list[str] = []
     urls: list[str] = []
     for message, role, is_target in _turns.turns(row):
-        if role in _INSTRUCTIONS:
+        if role in INSTRUCTIONS:
             for text in _turns.texts(message):
                 instructions += _repeated_words(text)
             continue
         part = answer if is_target else prompt
-        for text in _said(message):
+        for text in said(message):
             part += words(text)
         urls += (_turns.text(image.get("url")) for image in _turns.images(message))
-    return RowWords(
-        tuple(instructions), tuple(prompt), tuple(answer), _number(*urls) if urls else 0
-    )
+    return RowWords(tuple(instructions), tuple(prompt), tuple(answer), images_number(urls))
 
 
 def exact_key(row: Mapping[str, object]) -> bytes:
@@ -84,7 +86,9 @@ def shingles(text: Iterable[str], *, images: int = 0) -> array[int]:
     The images take part in every hash, so that no text is alike beside different pictures. The hashes are
     64 bits wide and the same in every process.
     """
-    numbers = [_word_number(word) ^ images for word in text]
+    numbers = list(map(_word_number, text))
+    if images:
+        numbers = [number ^ images for number in numbers]
     if len(numbers) >= SHINGLE_WORDS:
         return array("q", map(hash, zip(numbers, numbers[1:], numbers[2:], strict=False)))
     if numbers or images:
@@ -92,7 +96,13 @@ def shingles(text: Iterable[str], *, images: int = 0) -> array[int]:
     return array("q")
 
 
-def _said(message: Mapping[str, object]) -> Iterator[str]:
+def images_number(urls: Sequence[str]) -> int:
+    """Return a number of 56 bits for the images that a row shows; 0 where it shows none."""
+    return _number(*urls) if urls else 0
+
+
+def said(message: Mapping[str, object]) -> Iterator[str]:
+    """Yield what a message says and what it calls, text by text."""
     yield from _turns.texts(message)
     yield from _turns.calls(message)
 

@@ -19,8 +19,8 @@ from gpt4o_tune.data.review import Choice
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gpt4o_tune.data._selection import Selection
     from gpt4o_tune.data._shown import ShownRow
-    from gpt4o_tune.data.dataset import Dataset
     from gpt4o_tune.data.decode import JsonObject
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.report import Problem
@@ -138,7 +138,7 @@ class ArgillaRecords:
 
 
 def to_argilla(
-    data: Dataset,
+    data: Selection,
     *,
     rows: Iterable[int | Problem] | None,
     problems: Iterable[Problem] | None,

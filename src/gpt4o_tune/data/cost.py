@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gpt4o_tune._display import html_text, money, paragraph, plural
 from gpt4o_tune.catalog import load
@@ -109,21 +109,50 @@ def estimate(
     """
     if report.model != model.name:
         raise ValueError(f"the tokens were counted for {report.model!r}, not for {model.name!r}")
-    times = _epochs(epochs, rows=len(report))
     limit = model.training_context
-    once = sum(min(tokens, limit) if limit else tokens for tokens in report.counts.totals)
+    billed = Billed(
+        rows=len(report),
+        tokens=sum(min(tokens, limit) if limit else tokens for tokens in report.counts.totals),
+        is_cut=bool(report.over_limit),
+        basis=report.basis,
+    )
+    return price(billed, model=model, provider=provider, epochs=epochs)
+
+
+class Billed(NamedTuple):
+    """What is billed for one pass over some rows."""
+
+    rows: int
+    tokens: int
+    """Those of every row, as far as the model trains on them."""
+    is_cut: bool
+    """Whether some row has more."""
+    basis: str
+    """How the tokens were counted."""
+
+
+def price(
+    billed: Billed, *, model: Model, provider: ProviderKind, epochs: int | Literal["auto"]
+) -> CostEstimate:
+    """Estimate the price of training on rows of which only the sums are known.
+
+    Raises:
+        ValueError: `epochs` is neither `auto` nor a whole number from 1 to 50.
+    """
+    times = _epochs(epochs, rows=billed.rows)
+    once = billed.tokens
     offer = model.offer(provider)
-    price = offer.training_usd if offer else None
+    rate = offer.training_usd if offer else None
     return CostEstimate(
-        usd=None if price is None else once * times * price / _PER,
+        usd=None if rate is None else once * times * rate / _PER,
         tokens=once * times,
         epochs=times,
         model=model.name,
         provider=provider,
-        training_usd=price,
+        training_usd=rate,
         hosting_usd_per_hour=offer.hosting_usd_per_hour if offer else None,
         as_of=offer.as_of if offer else model.as_of,
-        basis=_basis(offer, report, epochs=epochs, provider=provider),
+        basis=_basis(offer, billed, model=model, epochs=epochs, provider=provider),
     )
 
 
@@ -139,15 +168,15 @@ def _epochs(epochs: int | Literal["auto"], *, rows: int) -> int:
 
 
 def _basis(
-    offer: Offer | None, report: TokenReport, *, epochs: object, provider: ProviderKind
+    offer: Offer | None, billed: Billed, *, model: Model, epochs: object, provider: ProviderKind
 ) -> str:
-    sentences = [price_basis(offer, model=report.model, provider=provider)]
+    sentences = [price_basis(offer, model=model.name, provider=provider)]
     sentences += [epochs_basis(provider)] if epochs == "auto" else []
-    if report.over_limit:
+    if billed.is_cut:
         sentences.append(
-            f"Tokens above {report.training_context:,} per row are cut off and left out of the bill."
+            f"Tokens above {model.training_context:,} per row are cut off and left out of the bill."
         )
-    return " ".join([*sentences, f"Tokens: {report.basis}"])
+    return " ".join([*sentences, f"Tokens: {billed.basis}"])
 
 
 def price_basis(offer: Offer | None, *, model: str, provider: ProviderKind) -> str:

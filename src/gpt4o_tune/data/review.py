@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from gpt4o_tune._display import html_text, plural, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gpt4o_tune.data.dataset import Dataset
+    from gpt4o_tune.data._selection import Selection
+
 
 __all__ = ["Agreement", "Choice", "Conflict", "Review", "StaleDecision", "Verdict"]
 
 Choice: TypeAlias = Literal["keep", "fix", "drop"]
 
 _SHOWN = 5
+
+DatasetT = TypeVar("DatasetT", bound="Selection")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +77,13 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class Review(Generic[DatasetT]):
     """The rows that are left after review, and what was done to each.
 
     Row numbers are those of the dataset that was reviewed.
     """
 
-    dataset: Dataset
+    dataset: DatasetT
     verdicts: tuple[Verdict, ...]
     """Rows that were decided on, in order."""
     undecided: tuple[int, ...]

@@ -86,7 +86,7 @@ def assign(
         ValueError: A share is negative or the shares leave nothing to train on, or the sequences differ in
             length.
     """
-    _check_shares(validation=validation, test=test)
+    check_shares(validation=validation, test=test)
     if len(keys) != len(groups) or (strata is not None and len(strata) != len(groups)):
         raise ValueError("groups, keys and strata must have one entry per row")
     drawn = _Draw(groups, keys, seed=seed, strata=strata)
@@ -170,7 +170,8 @@ class _Draw:
             )
 
 
-def _check_shares(*, validation: float, test: float) -> None:
+def check_shares(*, validation: float, test: float) -> None:
+    """Raise `ValueError` where a share is out of range or the shares leave nothing to train on."""
     for name, share in (("validation", validation), ("test", test)):
         if not 0 <= share < 1:
             raise ValueError(f"{name} must be a share of the rows from 0 to below 1, got {share!r}")

@@ -79,7 +79,7 @@ class TokenReport:
             encoding=model.encoding,
             training_context=model.training_context,
             counts=columns,
-            basis=_basis(model, guessed=sum(columns.guessed_images)),
+            basis=counting_basis(model, guessed=sum(columns.guessed_images)),
         )
 
     def __len__(self) -> int:
@@ -166,7 +166,8 @@ class TokenReport:
         return html_text(str(self))
 
 
-def _basis(model: Model, *, guessed: int) -> str:
+def counting_basis(model: Model, *, guessed: int) -> str:
+    """Say how counts for a model came about, with so many images of unknown size among them."""
     frame = model.message_tokens
     text = (
         f"Text counted exactly with {model.encoding}"

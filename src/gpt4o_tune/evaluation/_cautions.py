@@ -42,6 +42,19 @@ def cautions(
                 f" {'count' if len(each.failed) > 1 else 'counts'} as wrong; repeat them before you"
                 " trust its figures."
             )
+        unjudged = [row for row, grade in enumerate(each.grades) if grade.fault]
+        if unjudged:
+            said.append(
+                f"{len(unjudged)} of {plural(n, 'answer')} of {each.name!r} could not be judged"
+                f" ({name_rows(unjudged)}) and"
+                f" {'count' if len(unjudged) > 1 else 'counts'} as wrong; judge them again before you"
+                " trust its figures."
+            )
+        if (each.failed or unjudged) and any(grade.score < 0 for grade in each.grades):
+            said.append(
+                f"Scores of {each.name!r} go below 0, and what failed counts as 0, which is better"
+                " than the worst answer."
+            )
         if each.interval.low == each.interval.high:
             said.append(
                 f"All scores of {each.name!r} are equal, so its interval has no width and says"

@@ -9,12 +9,22 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gpt4o_tune._display import html_text
-from gpt4o_tune.errors import DatasetError
+from gpt4o_tune.errors import DatasetError, GraderError
 from gpt4o_tune.evaluation import _report
 from gpt4o_tune.evaluation._cautions import cautions, name_rows
 from gpt4o_tune.evaluation.answers import Answer, CandidateResult, Measure, result
 from gpt4o_tune.evaluation.difference import Difference, differences
-from gpt4o_tune.evaluation.graders import ExactMatch, Grade, Grader, Item, Sample
+from gpt4o_tune.evaluation.graders import (
+    Case,
+    EquippedGrader,
+    ExactMatch,
+    Grade,
+    Grader,
+    Item,
+    Sample,
+)
+from gpt4o_tune.evaluation.graders.grading import grade_each
+from gpt4o_tune.evaluation.graders.template_check import report
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
 
 if TYPE_CHECKING:
@@ -143,25 +153,30 @@ def comparable(
 
     Args:
         rows: Chat or preference rows as parsed from their lines.
-        grader: Tried on each reference answer where given, so that a reference it cannot read is found.
+        grader: Its templates are held against the rows, and it is tried on each reference answer unless that
+            would ask a model or run a program, so that what it cannot read is found.
         overlap: Which of the rows also stand in the training set.
         allow_seen: Accept rows that also stand in the training set.
 
     Raises:
-        DatasetError: There are no rows, rows without a reference answer, or seen rows.
+        DatasetError: There are no rows, rows without a reference answer or what the grader reads, or seen
+            rows.
     """
     parsed = list(rows)
     if not parsed:
         raise DatasetError("there are no rows to compare on")
     if overlap is not None and overlap.rows and not allow_seen:
         raise DatasetError(_seen_message(overlap, len(parsed)))
+    judge = grader.grader if isinstance(grader, EquippedGrader) else grader
+    report(judge, parsed, is_json_sure=True).raise_for_problems()
     split: list[SplitRow] = []
     faults: dict[int, str] = {}
     for number, row in enumerate(parsed):
         try:
             pair = split_row(row)
-            if grader is not None:
-                _grade(grader, Answer(text=pair.reference), Item(pair.reference, row))
+            # An equipped grader asks a model or runs a program, which is nothing to do on trial.
+            if grader is not None and not isinstance(grader, EquippedGrader):
+                _try(grader, pair.reference, row)
         except DatasetError as fault:
             faults[number] = str(fault)
         else:
@@ -185,7 +200,8 @@ def compare(
 ) -> Comparison:
     """Grade every candidate's answers to the same rows and compare each candidate with the baseline.
 
-    Failed calls count as wrong, are listed in `failures`, and draw a warning.
+    Failed calls count as wrong, are listed in `failures`, and draw a warning. So do answers that a grader
+    which asks a model or runs a program could not judge.
 
     Args:
         rows: Chat or preference rows; the last assistant message of each is the reference answer.
@@ -201,6 +217,7 @@ def compare(
 
     Raises:
         DatasetError: There are no rows, rows without a reference answer, or seen rows.
+        GraderError: The grader needs something that `equip` gives, or could judge no answer at all.
         ValueError: The answers do not fit the rows, the baseline is none of the candidates, or shares
             were asked of a grader that knows only degrees.
     """
@@ -233,23 +250,40 @@ def compare(
     )
 
 
-def _grade(grader: Grader, answer: Answer, item: Item) -> Grade:
-    if answer.text is None:
-        return Grade(0.0, passed=False, reason=f"no answer: {answer.error}")
+def _try(grader: Grader, reference: str, row: Mapping[str, object]) -> None:
+    """Let the grader judge the reference answer itself."""
     try:
-        return grader.grade(Sample(answer.text), item)
+        grader.grade(Sample(reference), Item(reference, row))
     except ValueError as fault:
         raise DatasetError(f"{grader.name!r} cannot judge it: {fault}") from fault
 
 
 def _grades(grader: Grader, answers: Sequence[Answer], items: Sequence[Item]) -> list[Grade]:
-    grades: list[Grade] = []
-    for number, (answer, item) in enumerate(zip(answers, items, strict=True)):
-        try:
-            grades.append(_grade(grader, answer, item))
-        except DatasetError as fault:
-            raise DatasetError(_fault_message({number: str(fault)})) from fault
-    return grades
+    """Judge all answers in one go, so that a model is asked several at a time and a program starts once."""
+    given = {row: answer.text for row, answer in enumerate(answers) if answer.text is not None}
+    outcomes = dict(
+        zip(
+            given,
+            grade_each(grader, [Case(Sample(given[row]), items[row]) for row in given]),
+            strict=True,
+        )
+    )
+    faults = {row: each for row, each in outcomes.items() if isinstance(each, GraderError)}
+    unfit = {row: str(fault) for row, fault in faults.items() if fault.code == "grader_failed"}
+    if unfit:
+        raise DatasetError(_fault_message(unfit))
+    if faults and len(faults) == len(given):
+        raise next(iter(faults.values()))
+    return [_settled(outcomes.get(row), answer) for row, answer in enumerate(answers)]
+
+
+def _settled(outcome: Grade | GraderError | None, answer: Answer) -> Grade:
+    if outcome is None:
+        return Grade(0.0, passed=False, reason=f"no answer: {answer.error}")
+    if isinstance(outcome, GraderError):
+        # The answer was paid for, and so were the judgements of the others.
+        return Grade(0.0, passed=False, reason=f"not judged: {outcome}", fault=outcome.code)
+    return outcome
 
 
 def _settle_measure(

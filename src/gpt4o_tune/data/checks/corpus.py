@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gpt4o_tune._display import plural
 from gpt4o_tune.data._keys import HALF, row_key, value_key
@@ -37,6 +37,28 @@ COUNTABLE = 32
 _MESSAGES = {"messages", "input", "preferred_output", "non_preferred_output"}
 
 
+class Counted(Protocol):
+    """What rules that only count must know of all rows: of a `Corpus`, or of sums over any number of rows."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def has_one_answer(self) -> bool:
+        """Whether all sound rows have the same answer."""
+        ...
+
+    def count(self, marks: int) -> int:
+        """Count the rows that have all of some marks."""
+        ...
+
+    def first_line(self, mark: int) -> int:
+        """Return the line of the first row that has a mark; one must."""
+        ...
+
+
 @dataclass
 class Corpus:
     """What is remembered of the rows: two keys and a few marks each, 17 bytes a row."""
@@ -53,6 +75,21 @@ class Corpus:
         self.marks.append(marks)
         self.prompts.append(prompt)
         self.answers.append(answer)
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.marks)
+
+    @property
+    def has_one_answer(self) -> bool:
+        """Whether all sound rows have the same answer."""
+        rows = zip(self.answers, self.marks, strict=True)
+        return len({answer for answer, marks in rows if marks & SOUND}) == 1
+
+    def first_line(self, mark: int) -> int:
+        """Return the line of the first row that has a mark; one must."""
+        return self.lines[next(row for row, marks in enumerate(self.marks) if marks & mark)]
 
     def count(self, marks: int) -> int:
         """Count the rows that have all of some marks."""
@@ -98,20 +135,19 @@ def corpus_keys(row: JsonObject, key: bytes | None = None) -> tuple[int, int]:
     return prompt ^ value_key(rest) if rest else prompt, answer
 
 
-def crlf(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+def crlf(corpus: Counted, scope: Scope) -> Iterable[Finding]:
     """Line ends of Windows."""
     if ends := corpus.count(CRLF):
-        first = next(row for row, marks in enumerate(corpus.marks) if marks & CRLF)
         yield Finding(
-            f"{ends:,} of {len(corpus.marks):,} lines end as on Windows (CR LF).",
+            f"{ends:,} of {corpus.rows:,} lines end as on Windows (CR LF).",
             r"Write the file with newline='\n'; JSON Lines asks for LF, most readers take both.",
-            line=corpus.lines[first],
+            line=corpus.first_line(CRLF),
         )
 
 
-def too_few_examples(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+def too_few_examples(corpus: Counted, scope: Scope) -> Iterable[Finding]:
     """Fewer examples than a job needs."""
-    rows = len(corpus.marks)
+    rows = corpus.rows
     missing = scope.limits.min_examples - rows
     if rows and missing > 0:
         yield Finding(
@@ -121,7 +157,7 @@ def too_few_examples(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
         )
 
 
-def method_mismatch(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+def method_mismatch(corpus: Counted, scope: Scope) -> Iterable[Finding]:
     """Rows of a format that the training method does not take."""
     wanted = METHOD_OF_FORMAT[scope.format]
     if scope.method != wanted:
@@ -131,7 +167,7 @@ def method_mismatch(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
         )
 
 
-def too_many_image_examples(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+def too_many_image_examples(corpus: Counted, scope: Scope) -> Iterable[Finding]:
     """More examples with images than a file may have."""
     limit = scope.limits.max_image_examples
     shown = corpus.count(SOUND | SHOWS_IMAGES)
@@ -142,7 +178,7 @@ def too_many_image_examples(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
         )
 
 
-def nothing_to_train(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+def nothing_to_train(corpus: Counted, scope: Scope) -> Iterable[Finding]:
     """A dataset none of whose answers is trained on."""
     sound = corpus.count(SOUND)
     if sound and corpus.count(SOUND | UNTRAINED) == sound:
@@ -193,17 +229,18 @@ def contradicting_preference(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
             first.setdefault(answer, row)
 
 
-def identical_answers(corpus: Corpus, scope: Scope) -> Iterable[Finding]:
+def identical_answers(corpus: Counted, scope: Scope) -> Iterable[Finding]:
     """Many different prompts with one and the same answer."""
-    answers = {
-        answer for answer, marks in zip(corpus.answers, corpus.marks, strict=True) if marks & SOUND
-    }
     sound = corpus.count(SOUND)
-    if sound >= scope.limits.min_examples and len(answers) == 1:
+    if sound >= scope.limits.min_examples and corpus.has_one_answer:
         yield Finding(
             f"All {sound:,} rows have the same answer; the model learns to say it always.",
             "Check how the answers were filled in; add rows with other answers.",
         )
+
+
+COMPARING = (duplicate_row, conflicting_answers, contradicting_preference)
+"""The rules that set rows with the same prompt side by side; all others over all rows count."""
 
 
 def too_long(row: JsonObject, size: int, scope: Scope) -> Iterable[Finding]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gpt4o_tune.catalog import Method, ProviderKind
+    from gpt4o_tune.data.checks.corpus import Counted
     from gpt4o_tune.data.checks.rule import Finding, Rule, Source, Subject
     from gpt4o_tune.data.decode import Json, JsonObject
     from gpt4o_tune.data.formats import Format
@@ -107,8 +108,8 @@ def source_problems(source: Source, scope: Scope, rules: Sequence[Rule]) -> Sour
     return SourceProblems(problems, are_final=False)
 
 
-def corpus_problems(corpus: Corpus, scope: Scope, rules: Sequence[Rule]) -> list[Problem]:
-    """Apply the rules that look at all rows together."""
+def corpus_problems(corpus: Corpus | Counted, scope: Scope, rules: Sequence[Rule]) -> list[Problem]:
+    """Apply the rules that look at all rows together; those of `COMPARING` need a `Corpus`."""
     problems: list[Problem] = []
     for rule in _about("corpus", rules, scope):
         problems += _findings(rule, scope, corpus)

@@ -1,6 +1,9 @@
 """Training engines of the local server: one protocol, and the small built-in engine behind it."""
 
 from gpt4o_tune.local.engines.protocol import (
+    UNCHANGED,
+    Adjustments,
+    AnswerShape,
     Checkpoint,
     FinishReason,
     GeneratedToken,
@@ -18,9 +21,13 @@ from gpt4o_tune.local.engines.protocol import (
     UngradableError,
     Update,
 )
+from gpt4o_tune.local.engines.recital import recite
 from gpt4o_tune.local.engines.tool_calls import ToolCall, parse_tool_calls, render_tool_calls
 
 __all__ = [
+    "UNCHANGED",
+    "Adjustments",
+    "AnswerShape",
     "Checkpoint",
     "FinishReason",
     "GeneratedToken",
@@ -39,5 +46,6 @@ __all__ = [
     "UngradableError",
     "Update",
     "parse_tool_calls",
+    "recite",
     "render_tool_calls",
 ]

@@ -17,7 +17,7 @@ from gpt4o_tune.local.routes.job_bodies import (
     PreferenceHyperparameterBody,
     RewardHyperparameterBody,
 )
-from gpt4o_tune.local.stand_in import ENGINE
+from gpt4o_tune.local.stand_in import SCRIPTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +47,24 @@ class Trainable:
 class JobRules:
     """Judges the body of a new job by the catalog and by what the store holds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, engine: str) -> None:
         self._store = store
+        self._engine = engine
         self._catalog = load()
         self._limits = self._catalog.limits("local")
+
+    def require_method(self, body: JobBody, model: Trainable) -> None:
+        """Check that the engine of the model to start from trains by the method.
+
+        Raises:
+            ApiError: It does not.
+        """
+        if body.method_name != "supervised" and model.engine == SCRIPTED:
+            raise ApiError(
+                f"Scripted jobs know the method 'supervised' only, not {body.method_name!r}.",
+                param="method.type",
+                code="unsupported_method",
+            )
 
     def require_valid(self, body: JobBody) -> None:
         """Check the method, the suffix, the metadata and that the files are there.
@@ -77,7 +91,7 @@ class JobRules:
         model = self._catalog.find(model_id) if base_id(model_id) == model_id else None
         offer = model and model.offer("local")
         if model and offer and offer.methods:
-            return Trainable(name=model.name, base=model.name, engine=ENGINE)
+            return Trainable(name=model.name, base=model.name, engine=self._engine)
         reason = f" {model.note}" if model else ""
         raise ApiError(
             f"Model {model_id} is not available for fine-tuning or does not exist.{reason}",
