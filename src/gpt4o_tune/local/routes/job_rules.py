@@ -106,13 +106,15 @@ class JobRules:
             ApiError: Both places are filled, and differently.
         """
         nested = body.method and body.method.hyperparameters
-        if nested and body.hyperparameters and nested != body.hyperparameters:
+        top = body.hyperparameters
+        shared = nested and nested.model_dump(include={*HyperparameterBody.model_fields})
+        if shared and top and shared != top.model_dump():
             raise ApiError(
                 "Give hyperparameters in 'method' or at the top level, not different ones in both.",
                 param="hyperparameters",
                 code="invalid_value",
             )
-        given = nested or body.hyperparameters or HyperparameterBody()
+        given = nested or top or HyperparameterBody()
         return _KINDS[body.method_name].model_validate(given.model_dump())
 
     def keep_files(self, job: JobRecord) -> None:
