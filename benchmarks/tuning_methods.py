@@ -160,7 +160,7 @@ def train(
 ) -> Trained:
     from gpt4o_tune.local.engines import Checkpoint, Hyperparameters, Step, TrainingSpec
     from gpt4o_tune.local.engines.tiny import TinyEngine
-    from gpt4o_tune.local.grading import make_grading
+    from gpt4o_tune.local.rewards import make_grading
 
     folder.mkdir()
     hyperparameters: Hyperparameters = Hyperparameters(n_epochs=n_epochs or "auto")

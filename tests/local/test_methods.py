@@ -12,7 +12,7 @@ import pytest
 from gpt4o_tune import CustomModel, Dataset, FineTuneJob
 from gpt4o_tune.jobs import Finding
 from gpt4o_tune.local.engines import UngradableError
-from gpt4o_tune.local.grading import make_grading
+from gpt4o_tune.local.rewards import make_grading
 from tests.local.conftest import MODEL, jsonl
 from tests.local.house_voice import (
     ASKING,
@@ -211,32 +211,12 @@ def test_rows_of_another_method_fail_in_openais_words(desk: Desk) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("operation", "answer", "reward"),
-    [
-        ("eq", "Paris", 1.0),
-        ("eq", "paris", 0.0),
-        ("ne", "paris", 1.0),
-        ("ne", "Paris", 0.0),
-        ("like", "It is Paris.", 1.0),
-        ("like", "It is paris.", 0.0),
-        ("ilike", "It is PARIS.", 1.0),
-        ("ilike", "Rome", 0.0),
-    ],
-)
-def test_a_string_check_compares_as_it_says(operation: str, answer: str, reward: float) -> None:
-    """Equal, not equal, contains, and contains whatever the case."""
-    grader = {**GRADER, "operation": operation, "reference": "{{ item.city.name }}"}
-    grading = make_grading(grader, has_json=False)
-    assert grading.reward(answer, {"city": {"name": "Paris"}}) == reward
-
-
 def test_a_string_check_reads_fields_of_json_answers() -> None:
     """With a response format a field of the answer can be compared; what is no JSON cannot be judged."""
     grader = {**GRADER, "input": "{{sample.output_json.n}}", "reference": "{{item.n}}"}
     grading = make_grading(grader, has_json=True)
     assert grading.reward('{"n": 3}', {"n": 3}) == 1
-    with pytest.raises(UngradableError, match="not JSON"):
+    with pytest.raises(UngradableError, match="invalid_variable_error"):
         grading.reward("three", {"n": 3})
-    with pytest.raises(UngradableError, match=r"sample\.output_json\.n"):
+    with pytest.raises(UngradableError, match="invalid_variable_error"):
         grading.reward("{}", {"n": 3})

@@ -24,7 +24,7 @@ from gpt4o_tune.local.engines.tiny.network import Network, Shape, initial_weight
 from gpt4o_tune.local.engines.tiny.preferences import Pair, lean
 from gpt4o_tune.local.engines.tiny.threads import one_blas_thread
 from gpt4o_tune.local.engines.tiny.windows import Window
-from gpt4o_tune.local.grading import make_grading
+from gpt4o_tune.local.rewards import make_grading
 from tests.local.house_voice import (
     ASKING,
     GRADER,

@@ -1,24 +1,77 @@
-"""What rewards the answers of a reinforcement job: the grader of the create request, made to run."""
+"""Running a grader: the protocol that a runner follows, and a runner for `string_check` alone."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from gpt4o_tune.data.grader import value_at
-from gpt4o_tune.local.engines import UngradableError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from gpt4o_tune.local.engines import Grading
+__all__ = ["Grade", "GradeRequest", "GraderRunner", "UnofferedGraderError", "run_string_check"]
 
 _TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _STEP = re.compile(r"[\w-]+")
-Operation = Literal["eq", "ne", "like", "ilike"]
-_OPERATIONS: Mapping[Operation, Callable[[str, str], bool]] = {
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GradeRequest:
+    """What to grade, and by what."""
+
+    grader: Mapping[str, object]
+    """A grader that `validate_grader` found sound."""
+    sample: str
+    """What the model wrote."""
+    item: Mapping[str, object]
+    """The row that it was asked about."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grade:
+    """What a grader said."""
+
+    reward: float
+    sub_rewards: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The scores of the graders inside a `multi`, by name."""
+    errors: frozenset[str] = frozenset()
+    """Names of the API's error flags that are set, such as `invalid_variable_error`."""
+
+
+GraderRunner: TypeAlias = Callable[[GradeRequest], Grade]
+"""Grades one sample; raises `UnofferedGraderError` for a grader that it cannot run."""
+
+
+class UnofferedGraderError(Exception):
+    """The runner has no such grader; the text says what it has."""
+
+
+class _UnknownVariableError(LookupError):
+    """A template names what the row or the sample does not have."""
+
+
+def run_string_check(request: GradeRequest) -> Grade:
+    """Run a `string_check`.
+
+    Raises:
+        UnofferedGraderError: It is a grader of another type.
+    """
+    grader = request.grader
+    if grader.get("type") != "string_check":
+        raise UnofferedGraderError(
+            f"This server runs graders of the type 'string_check' only, not {grader.get('type')!r}."
+        )
+    try:
+        given = _fill(str(grader["input"]), request)
+        wanted = _fill(str(grader["reference"]), request)
+    except _UnknownVariableError:
+        return Grade(reward=0.0, errors=frozenset({"invalid_variable_error"}))
+    return Grade(reward=float(_OPERATIONS[str(grader["operation"])](given, wanted)))
+
+
+_OPERATIONS: Mapping[str, Callable[[str, str], bool]] = {
     "eq": lambda given, wanted: given == wanted,
     "ne": lambda given, wanted: given != wanted,
     "like": lambda given, wanted: wanted in given,
@@ -26,67 +79,16 @@ _OPERATIONS: Mapping[Operation, Callable[[str, str], bool]] = {
 }
 
 
-class UnsupportedGraderError(ValueError):
-    """The grader cannot run here, or is not sound."""
+def _fill(text: str, request: GradeRequest) -> str:
+    sample: dict[str, object] = {"output_text": request.sample}
+    with contextlib.suppress(ValueError, RecursionError):
+        sample["output_json"] = json.loads(request.sample)
+    namespace: dict[str, object] = {"item": request.item, "sample": sample}
 
-
-def make_grading(grader: Mapping[str, object], *, has_json: bool) -> Grading:
-    """Make a grader run.
-
-    Args:
-        grader: As the API takes it.
-        has_json: Answers are to be JSON, which `{{sample.output_json}}` then reads.
-
-    Raises:
-        UnsupportedGraderError: It has a type that does not run here, or lacks a part.
-    """
-    kind = grader.get("type")
-    if kind != "string_check":
-        raise UnsupportedGraderError(
-            f"The local server rewards by graders of type 'string_check', not {kind!r}."
-        )
-    parts = {name: grader.get(name) for name in ("name", "input", "reference", "operation")}
-    for name, part in parts.items():
-        if not isinstance(part, str) or not part:
-            raise UnsupportedGraderError(f"A 'string_check' grader needs {name!r} as text.")
-    if parts["operation"] not in _OPERATIONS:
-        known = ", ".join(_OPERATIONS)
-        raise UnsupportedGraderError(f"'operation' is {parts['operation']!r}; use one of {known}.")
-    return StringCheck(**cast("dict[str, str]", parts), has_json=has_json)  # pyright: ignore[reportArgumentType]  # just checked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StringCheck:
-    """Rewards with 1 an answer that compares as asked, any other with 0."""
-
-    name: str
-    input: str
-    reference: str
-    operation: Operation
-    has_json: bool = False
-
-    def reward(self, answer: str, row: Mapping[str, object]) -> float:
-        """Fill both templates in and compare them.
-
-        Raises:
-            UngradableError: The answer is not the JSON that a template reads, or the row lacks a field.
-        """
-        sample: dict[str, object] = {"output_text": answer}
-        if self.has_json:
-            try:
-                sample["output_json"] = json.loads(answer)
-            except (ValueError, RecursionError) as error:
-                raise UngradableError(f"the answer is not JSON: {error}") from error
-        values = {"sample": sample, "item": row}
-        given, wanted = _filled(self.input, values), _filled(self.reference, values)
-        return float(_OPERATIONS[self.operation](given, wanted))
-
-
-def _filled(template: str, values: Mapping[str, object]) -> str:
-    def value_of(match: re.Match[str]) -> str:
-        is_there, value = value_at(values, _STEP.findall(match[1]))
+    def replace(template: re.Match[str]) -> str:
+        is_there, value = value_at(namespace, _STEP.findall(template.group(1)))
         if not is_there:
-            raise UngradableError(f"there is no {match[1].strip()!r}")
+            raise _UnknownVariableError(template.group(1).strip())
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
-    return _TEMPLATE.sub(value_of, template)
+    return _TEMPLATE.sub(replace, text)

@@ -16,9 +16,9 @@ from gpt4o_tune.local.engines import (
     Step,
     TrainingSpec,
 )
-from gpt4o_tune.local.grading import make_grading
 from gpt4o_tune.local.ids import checkpoint_model_id, derived_id, tuned_model_id
 from gpt4o_tune.local.results import results_file
+from gpt4o_tune.local.rewards import make_grading
 from gpt4o_tune.local.stand_in import load_engine
 from gpt4o_tune.local.store.records import (
     TRAINING_STATUSES,

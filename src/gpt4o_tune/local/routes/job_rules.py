@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 from gpt4o_tune.catalog import base_id, load
 from gpt4o_tune.local.envelope import ApiError
-from gpt4o_tune.local.grading import UnsupportedGraderError, make_grading
+from gpt4o_tune.local.rewards import UnsupportedGraderError, make_grading
 from gpt4o_tune.local.routes.job_bodies import (
     HyperparameterBody,
     JobBody,
     PreferenceHyperparameterBody,
     RewardHyperparameterBody,
 )
+from gpt4o_tune.local.routes.metadata import require_metadata
 from gpt4o_tune.local.stand_in import SCRIPTED
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class JobRules:
         if body.method_name == "reinforcement":
             _require_rewards(body)
         self._require_suffix(body.suffix)
-        self._require_metadata(body.metadata or {})
+        require_metadata(body.metadata or {}, self._limits)
         self._require_file(body.training_file, "training_file")
         if body.validation_file is not None:
             self._require_file(body.validation_file, "validation_file")
@@ -125,9 +125,9 @@ class JobRules:
         """
         folder = self._store.job_dir(job.id)
         try:
-            _hold(self._store, job.training_file, folder / "training.jsonl")
+            self._store.files.hold(job.training_file, folder / "training.jsonl")
             if job.validation_file is not None:
-                _hold(self._store, job.validation_file, folder / "validation.jsonl")
+                self._store.files.hold(job.validation_file, folder / "validation.jsonl")
         except FileNotFoundError as error:
             shutil.rmtree(folder)
             raise ApiError("A file was deleted while the job was being created.") from error
@@ -143,24 +143,6 @@ class JobRules:
                 param="suffix",
                 code="invalid_value",
             )
-
-    def _require_metadata(self, metadata: dict[str, str]) -> None:
-        limits = self._limits
-        if len(metadata) > limits.metadata_max_pairs:
-            message = f"Invalid 'metadata': more than {limits.metadata_max_pairs} pairs."
-            raise ApiError(message, param="metadata", code="object_above_max_properties")
-        for key, value in metadata.items():
-            if len(key) > limits.metadata_key_max_chars:
-                most = limits.metadata_key_max_chars
-                message = f"Invalid 'metadata': the key {key!r} has more than {most} characters."
-            elif len(value) > limits.metadata_value_max_chars:
-                most = limits.metadata_value_max_chars
-                message = (
-                    f"Invalid 'metadata': the value of {key!r} has more than {most} characters."
-                )
-            else:
-                continue
-            raise ApiError(message, param="metadata", code="string_above_max_length")
 
     def _require_file(
         self, file_id: str, param: Literal["training_file", "validation_file"]
@@ -208,13 +190,3 @@ def _require_rewards(body: JobBody) -> None:
             param=f"{place}.hyperparameters.reasoning_effort",
             code="unsupported_value",
         )
-
-
-def _hold(store: Store, file_id: str, target: os.PathLike[str]) -> None:
-    source = store.files.path(file_id)
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:  # The file system has no hard links.
-        shutil.copyfile(source, target)
