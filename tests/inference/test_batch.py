@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gpt4o_tune import BatchRun, BatchTimeoutError, CustomModel, Dataset, Provider, ProviderError
 from gpt4o_tune._drive import run as drive
 from gpt4o_tune.inference.batch_files import row_of, write_files
+from tests.conftest import VirtualClock
 from tests.inference.batch_service import BatchService, Fault, refused
 from tests.providers.stub import StubServer
 from tests.rows import row
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpt4o_tune import LocalServer
-    from tests.conftest import VirtualClock
 
 NAME = "ft:gpt-4o-2024-08-06:acme:tickets:batch1"
 QUESTIONS = ["one", "two", "fail", "four"]
@@ -123,6 +123,35 @@ def test_a_doubtful_create_makes_one_batch(
     assert not service.faults
     assert len(service.batches) == 2
     assert result.texts == ["ONE", "TWO", None, "FOUR"]
+    assert sum(file["purpose"] == "batch" for file, _ in service.files.values()) == 1
+
+
+FAULTS = st.builds(
+    Fault,
+    method=st.sampled_from(["GET", "POST"]),
+    path_end=st.sampled_from(["/files", "/batches"]),
+    acts=st.booleans(),
+    status=st.sampled_from([408, 409, 429, 500, 503]),
+)
+
+
+@settings(max_examples=25)
+@given(faults=st.lists(FAULTS, max_size=20), keeps_metadata=st.booleans())
+def test_no_schedule_of_faults_makes_two_batches(faults: list[Fault], keeps_metadata: bool) -> None:
+    """Whatever fails, acted upon or not, and however often the call is made again: one batch, one file."""
+    service = BatchService(keeps_metadata=keeps_metadata)
+    service.faults = [dataclasses.replace(fault) for fault in faults]
+    with running(service, VirtualClock()) as model:
+        for _ in range(len(faults) + 1):
+            try:
+                run = model.batch(QUESTIONS)
+                break
+            except openai.APIError:
+                assert len(service.batches) <= 1
+        service.faults.clear()
+        assert run.wait().texts == ["ONE", "TWO", None, "FOUR"]
+
+    assert len(service.batches) == 1
     assert sum(file["purpose"] == "batch" for file, _ in service.files.values()) == 1
 
 
