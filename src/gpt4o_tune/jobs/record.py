@@ -19,7 +19,6 @@ from gpt4o_tune._drive import run
 from gpt4o_tune.catalog import Method, ProviderKind  # noqa: TC001  # pydantic reads it
 from gpt4o_tune.errors import DatasetError, JobError, ProviderError
 from gpt4o_tune.inference import CustomModel
-from gpt4o_tune.inference.trained_form import TrainedForm
 from gpt4o_tune.jobs.bill import Expected
 from gpt4o_tune.jobs.outcome import failure_of
 from gpt4o_tune.jobs.plan import FINGERPRINT_KEY, LaunchPlan, make_plan
@@ -234,11 +233,6 @@ class RunRecord(_Part):
             tokens=tokens if isinstance(tokens, int) else 0,
             usd=float(usd) if isinstance(usd, int | float) else None,
         )
-
-    @property
-    def form(self) -> TrainedForm:
-        """What the training rows have in common, for calls to be held against."""
-        return TrainedForm(system=self.system, tools=self.tools)
 
     def custom_model(self, *, provider: Provider | None = None) -> CustomModel:
         """Return the run's model, with the system prompt that it was trained with; nothing is sent.

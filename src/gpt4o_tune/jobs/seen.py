@@ -221,9 +221,8 @@ class SeenJob:
 
     @property
     def _form(self) -> TrainedForm:
-        if self._plan is not None:
-            return TrainedForm(system=self._plan.system, tools=self._plan.tools)
-        return TrainedForm() if self.record is None else self.record.form
+        known = self._plan or self.record
+        return TrainedForm() if known is None else TrainedForm(system=known.system, tools=known.tools)
 
     @property
     def _expected(self) -> Expected | None:
