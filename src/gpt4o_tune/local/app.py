@@ -11,7 +11,7 @@ from starlette.routing import Mount, Router
 from gpt4o_tune.local.answering import Answering
 from gpt4o_tune.local.auth import BearerAuth
 from gpt4o_tune.local.envelope import HANDLERS
-from gpt4o_tune.local.grading import run_string_check
+from gpt4o_tune.local.grading import grader_runner
 from gpt4o_tune.local.ids import new_id
 from gpt4o_tune.local.routes.batches import BatchRoutes
 from gpt4o_tune.local.routes.chat import ChatRoutes
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from gpt4o_tune.local.grading import GraderRunner
     from gpt4o_tune.local.store import Store
 
 
@@ -43,7 +42,6 @@ def build_app(
     wake_batches: Callable[[], None] | None = None,
     engine: str = ENGINE,
     slots: int = 1,
-    run_grader: GraderRunner = run_string_check,
     allow_python_graders: bool = False,
 ) -> ASGIApp:
     """Assemble the application.
@@ -56,7 +54,6 @@ def build_app(
             which are not offered then.
         engine: What trains new jobs and stands in for base models.
         slots: How many jobs train at the same time.
-        run_grader: Grades one sample.
         allow_python_graders: Let graders run Python source on this machine.
     """
     answering = Answering(store, engine=engine)
@@ -65,7 +62,7 @@ def build_app(
         UploadRoutes(store),
         JobRoutes(store, wake=wake, engine=engine),
         PermissionRoutes(store),
-        GraderRoutes(run_grader, allow_python=allow_python_graders),
+        GraderRoutes(grader_runner(allow_python=allow_python_graders)),
         LimitRoutes(store, answering, slots=slots),
         *([] if wake_batches is None else [BatchRoutes(store, wake=wake_batches)]),
         ModelRoutes(store, answering),
