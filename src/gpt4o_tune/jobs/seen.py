@@ -222,7 +222,9 @@ class SeenJob:
     @property
     def _form(self) -> TrainedForm:
         known = self._plan or self.record
-        return TrainedForm() if known is None else TrainedForm(system=known.system, tools=known.tools)
+        return (
+            TrainedForm() if known is None else TrainedForm(system=known.system, tools=known.tools)
+        )
 
     @property
     def _expected(self) -> Expected | None:
