@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from gpt4o_tune.local.app import build_app
 from gpt4o_tune.local.auth import is_loopback, require_safe_host, stored_key
+from gpt4o_tune.local.front_page.serving import page_link
 from gpt4o_tune.local.http_thread import HttpThread, listen
 from gpt4o_tune.local.process_lock import locked
 from gpt4o_tune.local.scheduler import Scheduler
@@ -108,6 +109,11 @@ class LocalServer:
         return self._started.api_key
 
     @property
+    def page_url(self) -> str:
+        """Address of the page for people; it holds the key, behind a `#` that is never sent."""
+        return page_link(self.base_url, api_key=self.api_key)
+
+    @property
     def data_dir(self) -> Path:
         """The folder that holds everything."""
         return self._started.data_dir
@@ -147,7 +153,7 @@ class _Running:
             scheduler = Scheduler(store, slots=slots)
             scheduler.start()
             stack.callback(scheduler.stop)
-            app = build_app(store, api_key=self.api_key, wake=scheduler.wake)
+            app = build_app(store, api_key=self.api_key, wake=scheduler.wake, host=host)
             http = HttpThread(app, listener)
             http.start()
             stack.callback(http.stop)
