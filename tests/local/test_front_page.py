@@ -223,12 +223,12 @@ def test_the_key_is_asked_for(browser: Browser, own_server: LocalServer) -> None
     assert browser.ask("location.hash") == ""
     browser.click("#key")
     browser.type(own_server.api_key)
-    browser.press("Enter")
+    browser.click("#key-form .main")
     browser.until("document.querySelector('#connection').textContent === 'Connected'")
     browser.open(address(own_server))
     browser.until("document.querySelector('#connection').textContent === 'Connected'")
     browser.click("#lock")
-    browser.open(address(own_server))
+    browser.wait_for("Page.loadEventFired")
     browser.until("document.querySelector('#door').checkVisibility()")
 
 
@@ -238,6 +238,8 @@ def test_a_restart_is_survived(browser: Browser, tmp_path: Path) -> None:
         port = httpx.URL(server.base_url).port
         browser.open(server.page_url)
         browser.until("document.querySelector('#connection').textContent === 'Connected'")
+    # As when the person comes back to the tab: the page looks at once.
+    browser.ask("document.dispatchEvent(new Event('visibilitychange'))")
     browser.until("document.querySelector('#connection').textContent.includes('away')")
     with LocalServer(tmp_path / "kept", port) as server:
         with desk_at(server.base_url, server.api_key).client as client:

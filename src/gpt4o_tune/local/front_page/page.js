@@ -49,15 +49,17 @@ async function lookOnce() {
   if (!service.key) return;
   try {
     await gather();
+    if (!service.key) return;
     failures = 0;
     say($("connection"), "Connected");
     $("connection").className = "here";
   } catch (error) {
     if (!service.key) return;
     failures += 1;
+    listsAt = -Infinity;
     const wait = Math.min(MOST_AWAY_MS, LIVE_MS * 2 ** (failures - 1));
     const isAway = error instanceof Away;
-    say($("connection"), isAway ? `The server is away; trying again every ${span(Math.max(1, wait / 1000))}` : error.message);
+    say($("connection"), isAway ? `The server is away; trying again in ${span(Math.max(1, wait / 1000))}` : error.message);
     $("connection").className = "away";
   }
   show();
@@ -254,7 +256,11 @@ function showFiles() {
 }
 
 service.onLocked = showDoor;
-$("lock").addEventListener("click", () => showDoor());
+// A page loaded anew holds nothing of what the key had opened.
+$("lock").addEventListener("click", () => {
+  forgetKey();
+  location.reload();
+});
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   keepKey($("key").value);

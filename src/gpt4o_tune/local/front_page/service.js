@@ -32,11 +32,12 @@ function keepKey(key) {
 
 function forgetKey() {
   service.key = "";
-  sessionStorage.removeItem(KEY);
+  sessionStorage.clear();
 }
 
 async function request(path, { method = "GET", body, signal = AbortSignal.timeout(15_000) } = {}) {
   const key = service.key;
+  if (!key) throw new Refused("The key was forgotten.", 401);
   // A header holds Latin-1 alone; no server has a key with anything else in it.
   if (!/^[\x21-\xff]+$/.test(key)) return locked("A key has no such characters.");
   let response;

@@ -48,7 +48,9 @@ class FrontPage:
 
     def _answer(self, method: str, host: str) -> Response:
         if method not in ("GET", "HEAD"):
-            refusal = ApiError(f"Not allowed to {method} /.", status=405, code="method_not_supported")
+            refusal = ApiError(
+                f"Not allowed to {method} /.", status=405, code="method_not_supported"
+            )
             return error_response(refusal, headers={"allow": "GET, HEAD"})
         if not self._is_own(host):
             message = (
