@@ -20,14 +20,21 @@ function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-// Fill a list anew only where it changed, so that focus and selection stay while nothing happens.
+// Build only the items that changed, and leave an unchanged list alone: a button that is replaced between
+// press and release would lose its click, and its focus.
 const drawn = new WeakMap();
 function refill(list, items, build) {
-  const now = JSON.stringify(items);
-  if (drawn.get(list) === now) return;
+  const before = drawn.get(list) ?? new Map();
+  const now = new Map();
+  for (const item of items) {
+    const text = JSON.stringify(item);
+    now.set(text, before.get(text) ?? build(item));
+  }
+  const [old, fresh] = [[...before.values()], [...now.values()]];
+  if (old.length === fresh.length && old.every((node, at) => node === fresh[at])) return;
   drawn.set(list, now);
   const focused = document.activeElement?.dataset?.focus;
-  list.replaceChildren(...items.map(build));
+  list.replaceChildren(...fresh);
   if (focused && !document.activeElement?.dataset?.focus) {
     [...list.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === focused)?.focus();
   }
@@ -76,18 +83,23 @@ function notify(text) {
   say($("notice").firstElementChild, text);
 }
 
+// The event of closing comes later than the closing; a next question may be open by then.
+let decide = () => {};
+
 function confirmed(title, text, yes) {
   say($("ask-title"), title);
   say($("ask-text"), text);
   say($("ask-yes"), yes);
-  const dialog = $("ask");
-  dialog.returnValue = "";
-  dialog.showModal();
+  $("ask").showModal();
   $("ask-no").focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    decide = (isYes) => {
+      $("ask").close();
+      resolve(isYes);
+    };
   });
 }
-$("ask-yes").addEventListener("click", () => $("ask").close("yes"));
-$("ask-no").addEventListener("click", () => $("ask").close("no"));
+$("ask-yes").addEventListener("click", () => decide(true));
+$("ask-no").addEventListener("click", () => decide(false));
+$("ask").addEventListener("cancel", () => decide(false));
 $("notice").lastElementChild.addEventListener("click", () => notify(""));

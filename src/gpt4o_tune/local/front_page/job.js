@@ -88,7 +88,6 @@ class JobView {
     if (!this.history) return;
     const count = this.history.byStep.size;
     $("curves").hidden = !count;
-    if (!count) return;
     const isLog = $("log").checked;
     const now = `${this.job.id} ${count} ${this.history.events.length} ${isLog}`;
     if (now === this.curvesShown) return;
@@ -134,9 +133,7 @@ class JobView {
       ["Finished", job.finished_at && when(job.finished_at) + (startedAt ? `, after ${span(job.finished_at - startedAt)}` : "")],
       ...Object.entries(job.metadata ?? {}).map(([name, value]) => [`Metadata: ${name}`, value]),
     ].filter(([, value]) => value);
-    if (drawn.get($("facts")) === JSON.stringify(facts)) return;
-    drawn.set($("facts"), JSON.stringify(facts));
-    $("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    refill($("facts"), facts, ([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
   }
 
   showEvents() {

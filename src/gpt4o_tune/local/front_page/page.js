@@ -193,7 +193,6 @@ function showJobs() {
     status: job.status,
     about: `${job.model} · ${methodOf(job)}`,
     when: `${when(job.created_at)}${job.finished_at ? ` to ${when(job.finished_at)}` : ""}${job.trained_tokens == null ? "" : ` · ${plural(job.trained_tokens, "token")}`}`,
-    share: FINAL.includes(job.status) ? null : progressOf(job.id),
     isChosen: job.id === chosen,
   }));
   refill($("job-list"), rows, (row) => {
@@ -204,8 +203,14 @@ function showJobs() {
       make("span", { class: "about" }, row.about),
       make("span", { class: "when" }, row.when),
     );
-    if (row.share !== null) node.append(make("progress", { max: 1, value: row.share, "aria-label": "Progress" }));
+    node.append(make("progress", { max: 1, "aria-label": "Progress" }));
     return make("li", {}, node);
+  });
+  known.jobs.forEach((job, at) => {
+    const bar = $("job-list").children[at].querySelector("progress");
+    const share = FINAL.includes(job.status) ? null : progressOf(job.id);
+    bar.hidden = share === null;
+    bar.value = share ?? 0;
   });
 }
 
