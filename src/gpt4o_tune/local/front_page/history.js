@@ -30,7 +30,6 @@ class History {
     }
     this.isCut ||= !isJoined;
     for (const event of fresh.reverse()) this.add(event);
-    return fresh.length > 0;
   }
 
   add(event) {
