@@ -23,10 +23,11 @@ UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 # Marks of prose, and characters that cannot be seen. Other symbols tell texts apart: 2 + 3 is not 2 - 3.
-DROPPED = (
-    r""".,;:!?'"()\[\]{}`\u2026\u00b7\u2018-\u201f\u00ab\u00bb\u2039\u203a\u00bf\u00a1"""
+DROPPED_BEYOND_ASCII = (
+    r"\u2026\u00b7\u2018-\u201f\u00ab\u00bb\u2039\u203a\u00bf\u00a1"
     r"\u3001\u3002\u3008-\u3011\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff"
 )
+DROPPED = r""".,;:!?'"()\[\]{}`""" + DROPPED_BEYOND_ASCII
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s{DROPPED}]")
 # The same for text in ASCII, five times as fast.
 _ASCII_WORD = re.compile(r"""\w+|[^\w\s\x1c-\x1f.,;:!?'"()\[\]{}`]""", re.ASCII)
