@@ -11,6 +11,8 @@
     |  |- JobFailedError                            .code .param .job
     |  |- JobCancelledError                         .reason .checkpoint
     |  `- JobTimeoutError (TimeoutError)
+    |- ModelNotReadyError (TimeoutError)            .model
+    |- JournalError (ValueError)                    .path
     |- WebhookError (ValueError)                    a webhook that is not to be trusted
     |- ProviderError                                what the provider cannot do, and what to use instead
     |- VocabularyError                              a tokenizer's vocabulary is damaged or missing
@@ -38,7 +40,9 @@ __all__ = [
     "JobError",
     "JobFailedError",
     "JobTimeoutError",
+    "JournalError",
     "MissingExtraError",
+    "ModelNotReadyError",
     "ModelRetiredError",
     "ProviderError",
     "TuneError",
@@ -212,6 +216,30 @@ class JobCancelledError(JobError):
 
 class JobTimeoutError(JobError, TimeoutError):
     """The wait reached its deadline; the job itself goes on."""
+
+
+class ModelNotReadyError(TuneError, TimeoutError):
+    """The model did not answer in time; it may yet.
+
+    Attributes:
+        model: The model id as it was given.
+    """
+
+    def __init__(self, message: str, *, model: str) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class JournalError(TuneError, ValueError):
+    """The journal of many calls is of other inputs, damaged, or in use by another run.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class WebhookError(TuneError, ValueError):

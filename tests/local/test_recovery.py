@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpt4o_tune import LocalServer
-from gpt4o_tune.testing import local_server
 from tests.local.conftest import ROWS, Desk, desk_at, jsonl
 
 if TYPE_CHECKING:
@@ -148,7 +147,7 @@ def test_a_server_that_stops_leaves_its_jobs_to_the_next(
 
 def test_a_worker_that_dies_is_replaced(undisturbed: dict[str, object]) -> None:
     """One kill changes nothing; after the fourth the job fails and says where to look."""
-    with local_server() as server, desk_at(server.base_url, server.api_key).client as client:
+    with LocalServer() as server, desk_at(server.base_url, server.api_key).client as client:
         desk = Desk(client)
         job_id = begin(desk)
         reach(desk, job_id, 30)

@@ -16,7 +16,9 @@ from gpt4o_tune._gateway.failures import (
     is_repeatable,
     readable,
 )
-from gpt4o_tune._gateway.parallel import in_tasks, in_threads
+from gpt4o_tune._gateway.lanes import Lanes
+from gpt4o_tune._gateway.many import Call, ManyCalls, Traffic, Watcher
+from gpt4o_tune._gateway.parallel import in_private_loop, in_running_loop, in_tasks, in_threads
 from gpt4o_tune._gateway.retrying import repeating
 
 if TYPE_CHECKING:
@@ -25,16 +27,17 @@ if TYPE_CHECKING:
         Awaitable,
         Callable,
         Coroutine,
+        Iterable,
         Mapping,
         Sequence,
     )
 
     from openai.types import FileObject, Model, Moderation, Upload
-    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
     from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
-    from gpt4o_tune._connection import Clock
+    from gpt4o_tune._connection import Connection
 
 __all__ = ["CONTROL_TIMEOUT", "READ_PATIENCE", "Gateway"]
 
@@ -60,8 +63,9 @@ CHAT_PATIENCE = 120.0
 class Gateway(Paced):
     """The network verbs of this library over one openai client."""
 
-    def __init__(self, client: openai.OpenAI | openai.AsyncOpenAI, clock: Clock) -> None:
-        super().__init__(clock, blocking=isinstance(client, openai.OpenAI))
+    def __init__(self, client: openai.OpenAI | openai.AsyncOpenAI, connection: Connection) -> None:
+        super().__init__(connection.clock, blocking=isinstance(client, openai.OpenAI))
+        self._connection = connection
         # One annotation for both clients: `settle` awaits what needs awaiting.
         self._client = cast("openai.AsyncOpenAI", client)
         self._base_url = str(client.base_url).rstrip("/")
@@ -351,13 +355,77 @@ class Gateway(Paced):
             raise UnreadableAnswerError(self._base_url)
         return [_flagged(result) for result in results]
 
-    async def stream_chat(
+    async def parse_chat(
+        self, request: Mapping[str, object], *, response_format: type[Out]
+    ) -> ParsedChatCompletion[Out]:
+        """Ask for one completion in a format, which the client writes as a strict JSON schema.
+
+        Raises:
+            openai.LengthFinishReasonError: The answer was cut off, so it cannot be read.
+            openai.ContentFilterFinishReasonError: The service held the answer back.
+            ValueError: The text does not follow the format, or the format is no pydantic model.
+        """
+        arguments = cast("dict[str, Any]", {"timeout": TRANSFER_TIMEOUT, **request})
+        parse: Any = self._client.chat.completions.parse
+        return await self.read(
+            lambda: parse(response_format=response_format, **arguments), patience=CHAT_PATIENCE
+        )
+
+    async def chat_many(
+        self,
+        calls: Iterable[Call],
+        watcher: Watcher,
+        *,
+        at_once: int,
+        timeout: float,
+        max_attempts: int,
+        answer_tokens: int | None = None,
+    ) -> Traffic:
+        """Make many chat calls at the pace that the service allows, handing over each as it ends.
+
+        Over a blocking client they run on an event loop in a private thread, which no caller sees.
+
+        Args:
+            calls: Bodies of chat requests.
+            watcher: Takes what each call comes to.
+            at_once: Most calls in flight.
+            timeout: Seconds for one call, from its first attempt on.
+            max_attempts: Attempts of one call; refusals for the rate (429) come on top.
+            answer_tokens: The `max_tokens` of the calls, which services count beforehand.
+        """
+
+        async def work() -> Traffic:
+            async with Lanes(
+                self._client,
+                "/chat/completions",
+                api_key=self._connection.api_key,
+                at_once=at_once,
+            ) as lanes:
+                return await ManyCalls(
+                    lanes,
+                    self._clock,
+                    watcher,
+                    base_url=self._base_url,
+                    at_once=at_once,
+                    timeout=timeout,
+                    max_attempts=max_attempts,
+                    answer_tokens=answer_tokens,
+                ).run(calls)
+
+        if self._blocking:
+            return in_private_loop(work, watcher.look)
+        return await in_running_loop(work, watcher.look)
+
+    async def open_stream(
         self, request: Mapping[str, object]
     ) -> AsyncIterator[ChatCompletionChunk]:
-        """Ask for one completion and yield its chunks as they arrive; opening is repeated, the rest not."""
+        """Ask for one completion in chunks, which come as they arrive; opening is repeated, the rest not."""
         stream = await self.read(
             lambda: self._completion({**request, "stream": True}), patience=CHAT_PATIENCE
         )
+        return self._chunks(stream)
+
+    async def _chunks(self, stream: Any) -> AsyncIterator[ChatCompletionChunk]:
         try:
             if self._blocking:
                 for chunk in stream:

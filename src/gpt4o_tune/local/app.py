@@ -16,6 +16,7 @@ from gpt4o_tune.local.routes.chat import ChatRoutes
 from gpt4o_tune.local.routes.files import FileRoutes
 from gpt4o_tune.local.routes.jobs import JobRoutes
 from gpt4o_tune.local.routes.models import ModelRoutes
+from gpt4o_tune.local.routes.stored_completions import StoredCompletionRoutes
 from gpt4o_tune.local.routes.uploads import UploadRoutes
 from gpt4o_tune.local.stand_in import ENGINE, HEADER
 
@@ -27,34 +28,39 @@ if TYPE_CHECKING:
     from gpt4o_tune.local.store import Store
 
 
-def build_app(store: Store, *, api_key: str, wake: Callable[[], None]) -> ASGIApp:
+def build_app(
+    store: Store, *, api_key: str, wake: Callable[[], None], engine: str = ENGINE
+) -> ASGIApp:
     """Assemble the application.
 
     Args:
         store: What it serves.
         api_key: What each request must carry.
         wake: Called when a job was added or cancelled.
+        engine: What trains new jobs and stands in for base models.
     """
-    answering = Answering(store)
+    answering = Answering(store, engine=engine)
     resources = (
         FileRoutes(store.files),
         UploadRoutes(store),
-        JobRoutes(store, wake=wake),
+        JobRoutes(store, wake=wake, engine=engine),
         ModelRoutes(store, answering),
-        ChatRoutes(answering),
+        ChatRoutes(answering, store.completions, now=store.now),
+        StoredCompletionRoutes(store.completions),
     )
     routes = [route for resource in resources for route in resource.routes()]
     v1 = Mount("/v1", app=Router(routes, redirect_slashes=False))
     starlette = Starlette(routes=[v1], exception_handlers=HANDLERS)
     starlette.router.redirect_slashes = False
-    return MarkedResponses(BearerAuth(starlette, api_key=api_key))
+    return MarkedResponses(BearerAuth(starlette, api_key=api_key), engine=engine)
 
 
 class MarkedResponses:
     """ASGI wrapper that gives each response the stand-in's header and a request id."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, engine: str) -> None:
         self._app = app
+        self._engine = engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and mark what comes back."""
@@ -62,7 +68,7 @@ class MarkedResponses:
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers[HEADER] = ENGINE
+                headers[HEADER] = self._engine
                 headers["x-request-id"] = new_id("req_")
             await send(message)
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-import socket
 import tempfile
-import threading
 import weakref
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import uvicorn
-
 from gpt4o_tune.local.app import build_app
 from gpt4o_tune.local.auth import is_loopback, require_safe_host, stored_key
+from gpt4o_tune.local.http_thread import HttpThread, listen
 from gpt4o_tune.local.process_lock import locked
 from gpt4o_tune.local.scheduler import Scheduler
 from gpt4o_tune.local.store import Store
@@ -24,14 +21,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Generator
 
-    from starlette.types import ASGIApp
-
     from gpt4o_tune.providers import Provider
 
 logger = logging.getLogger("gpt4o_tune.local")
-
-_START_TIMEOUT_S = 10.0
-_GRACE_S = 2
 
 
 class LocalServer:
@@ -147,7 +139,7 @@ class _Running:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_only_server(self.data_dir))
             self.api_key = api_key or stored_key(self.data_dir)
-            listener = stack.enter_context(_listen(host, port))
+            listener = stack.enter_context(listen(host, port))
             self.port: int = listener.getsockname()[1]
             store = Store(self.data_dir)
             stack.callback(store.close)
@@ -156,7 +148,7 @@ class _Running:
             scheduler.start()
             stack.callback(scheduler.stop)
             app = build_app(store, api_key=self.api_key, wake=scheduler.wake)
-            http = _HttpThread(app, listener)
+            http = HttpThread(app, listener)
             http.start()
             stack.callback(http.stop)
             self._stack = stack.pop_all()
@@ -165,63 +157,6 @@ class _Running:
 
     def close(self) -> None:
         self._finalizer()
-
-
-class _HttpThread:
-    """Runs uvicorn beside the caller's own threads."""
-
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-        self._listener = listener
-        self._server = _Announcing(config)
-        self._thread = threading.Thread(target=self._run, name="gpt4o-tune-http", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-        if not self._server.is_up.wait(_START_TIMEOUT_S):
-            raise OSError("the local server did not start; its log says why")
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-    def _run(self) -> None:
-        self._server.run(sockets=[self._listener])
-
-
-class _Announcing(uvicorn.Server):
-    """Tells when it answers requests."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's delay off only on sockets whose protocol is spelt out.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise OSError(
-            error.errno, f"cannot listen on {host}:{port}: {error.strerror}. Try port 0."
-        ) from error
-    return listener
 
 
 def _temporary_folder(stack: ExitStack) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data import Dataset
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gpt4o_tune.local.engines import Update
+    from gpt4o_tune.local.engines import TrainingEngine, Update
     from gpt4o_tune.local.store import JobEdit, Store
     from gpt4o_tune.local.store.records import JobStatus
 
@@ -41,13 +40,19 @@ class TrainingRun:
     """Runs a job that is queued, or continues one that is running.
 
     Every update is written in one transaction, which also sees whether the job was cancelled.
+
+    Args:
+        store: Where the job is kept.
+        job_id: The job.
+        engine: What trains it; None for the engine that the job names.
     """
 
-    def __init__(self, store: Store, job_id: str) -> None:
+    def __init__(self, store: Store, job_id: str, *, engine: TrainingEngine | None = None) -> None:
         self._store = store
         self._job_id = job_id
         self._folder = store.job_dir(job_id)
         self._output_dir = self._folder / "output"
+        self._engine = engine
         self._pace = _Pace()
         self._total_steps = 0
 
@@ -55,7 +60,7 @@ class TrainingRun:
         """Train to the end, and yield after each update; the caller may stop in between."""
         if not self._begin():
             return
-        engine = load_engine(self._store.jobs.get(self._job_id).engine)
+        engine = self._engine or load_engine(self._store.jobs.get(self._job_id).engine)
         for update in engine.train(self._spec()):
             status = self._record(update)
             if status not in TRAINING_STATUSES:
@@ -126,8 +131,9 @@ class TrainingRun:
             kind="metrics",
             data={**_metrics(step), "total_steps": self._total_steps},
         )
-        left = self._pace.seconds_per_step(step.step) * (self._total_steps - step.step)
-        edit.change(estimated_finish=int(time.time() + left))
+        now = self._store.now()
+        left = self._pace.seconds_per_step(step.step, now) * (self._total_steps - step.step)
+        edit.change(estimated_finish=int(now + left))
 
     def _pause_if_asked(self, edit: JobEdit, saved: Saved) -> None:
         """Pause only where the saved state covers every step, so that none is measured again."""
@@ -140,7 +146,7 @@ class TrainingRun:
         record = CheckpointRecord(
             id=derived_id("ftckpt_", self._job_id, str(checkpoint.step)),
             job_id=self._job_id,
-            created_at=int(time.time()),
+            created_at=int(self._store.now()),
             step=checkpoint.step,
             directory=str(checkpoint.directory.relative_to(self._store.data_dir)),
             metrics=_metrics(checkpoint.metrics),
@@ -183,7 +189,7 @@ class TrainingRun:
         edit.model(
             ModelRecord(
                 id=model_id,
-                created=int(time.time()),
+                created=int(self._store.now()),
                 base_model=edit.job.base_model,
                 engine=edit.job.engine,
                 job_id=edit.job.id,
@@ -199,9 +205,8 @@ class _Pace:
         self._first_step: int | None = None
         self._since = 0.0
 
-    def seconds_per_step(self, step: int) -> float:
-        """Mean wall time of the steps since the first one seen; 0 until there is a second."""
-        now = time.monotonic()
+    def seconds_per_step(self, step: int, now: float) -> float:
+        """Mean time of the steps since the first one seen; 0 until there is a second."""
         if self._first_step is None:
             self._first_step, self._since = step, now
             return 0.0

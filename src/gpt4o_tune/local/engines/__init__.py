@@ -1,6 +1,9 @@
 """Training engines of the local server: one protocol, and the small built-in engine behind it."""
 
 from gpt4o_tune.local.engines.protocol import (
+    UNCHANGED,
+    Adjustments,
+    AnswerShape,
     Checkpoint,
     FinishReason,
     GeneratedToken,
@@ -15,9 +18,13 @@ from gpt4o_tune.local.engines.protocol import (
     TrainingSpec,
     Update,
 )
+from gpt4o_tune.local.engines.recital import recite
 from gpt4o_tune.local.engines.tool_calls import ToolCall, parse_tool_calls, render_tool_calls
 
 __all__ = [
+    "UNCHANGED",
+    "Adjustments",
+    "AnswerShape",
     "Checkpoint",
     "FinishReason",
     "GeneratedToken",
@@ -33,5 +40,6 @@ __all__ = [
     "TrainingSpec",
     "Update",
     "parse_tool_calls",
+    "recite",
     "render_tool_calls",
 ]

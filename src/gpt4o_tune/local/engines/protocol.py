@@ -7,11 +7,13 @@ stand in the place of the small built-in one. Nothing here imports a numerical l
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gpt4o_tune.local.grammar import Grammar
 
 FinishReason: TypeAlias = Literal["stop", "length"]
 Message: TypeAlias = Mapping[str, object]
@@ -106,6 +108,35 @@ Update: TypeAlias = Resolved | Step | Checkpoint | Saved
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerShape:
+    """What an answer may be. Without a grammar anything goes."""
+
+    kind: Literal["text", "calls", "either"] = "either"
+    """Whether the model writes text or tool calls, or chooses."""
+    text: Grammar | None = None
+    """Keeps the text in its format; calls then stand in its place, not after it."""
+    calls: Grammar | None = None
+    """Keeps tool calls in the form of `gpt4o_tune.local.engines.tool_calls`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """Changes of the scores (logits) that tokens are drawn by, by OpenAI's published formula.
+
+    The score of a token falls by `frequency_penalty` for each time that the answer already has it,
+    and by `presence_penalty` if it has it at all; then its bias is added.
+    """
+
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    bias: Mapping[bytes, float] = field(default_factory=dict[bytes, float])
+    """By a token's text; an engine without a token of exactly this text leaves it unused."""
+
+
+UNCHANGED = Adjustments()
+
+
+@dataclass(frozen=True, slots=True)
 class GeneratedToken:
     """One piece of an answer.
 
@@ -115,9 +146,11 @@ class GeneratedToken:
 
     text: str
     logprob: float
-    """Natural logarithm of the probability that the model gave this token (at temperature 1)."""
+    """Natural logarithm of the token's probability at temperature 1, among the tokens that the
+    answer's shape allowed and after the adjustments."""
     top: tuple[tuple[str, float], ...] = ()
-    """The most likely tokens at this place with their log-probabilities, best first."""
+    """The most likely tokens at this place with their log-probabilities, best first; fewer than
+    asked for where the shape allows fewer."""
     is_tool_call: bool = False
     """True for text that belongs to tool calls; see `gpt4o_tune.local.engines.tool_calls`."""
     finish_reason: FinishReason | None = None
@@ -135,6 +168,8 @@ class LanguageModel(Protocol):
         top_p: float = 1.0,
         seed: int | None = None,
         top_logprobs: int = 0,
+        shape: AnswerShape | None = None,
+        adjustments: Adjustments = UNCHANGED,
     ) -> Iterator[GeneratedToken]:
         """Answer a conversation, token by token.
 
@@ -145,6 +180,8 @@ class LanguageModel(Protocol):
             top_p: Draw among the most likely tokens that together hold this probability.
             seed: Repeats a drawn answer; None draws afresh.
             top_logprobs: How many alternatives to report in `GeneratedToken.top`.
+            shape: What the answer may be. One that ends with reason `"stop"` matches its grammar.
+            adjustments: Penalties and biases.
         """
         ...
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from gpt4o_tune.catalog import base_id, load
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.routes.job_bodies import HyperparameterBody, JobBody
-from gpt4o_tune.local.stand_in import ENGINE
 
 if TYPE_CHECKING:
     from gpt4o_tune.local.store import Store
@@ -32,8 +31,9 @@ class Trainable:
 class JobRules:
     """Judges the body of a new job by the catalog and by what the store holds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, engine: str) -> None:
         self._store = store
+        self._engine = engine
         self._catalog = load()
         self._limits = self._catalog.limits("local")
 
@@ -67,7 +67,7 @@ class JobRules:
         model = self._catalog.find(model_id) if base_id(model_id) == model_id else None
         offer = model and model.offer("local")
         if model and offer and "supervised" in offer.methods:
-            return Trainable(name=model.name, base=model.name, engine=ENGINE)
+            return Trainable(name=model.name, base=model.name, engine=self._engine)
         reason = f" {model.note}" if model else ""
         raise ApiError(
             f"Model {model_id} is not available for fine-tuning or does not exist.{reason}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import time
 from typing import TYPE_CHECKING, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -42,12 +41,13 @@ class JobRoutes:
     Args:
         store: Where jobs are kept.
         wake: Called when there is new work, or less of it.
+        engine: What trains new jobs.
     """
 
-    def __init__(self, store: Store, *, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, *, wake: Callable[[], None], engine: str) -> None:
         self._store = store
         self._wake = wake
-        self._rules = JobRules(store)
+        self._rules = JobRules(store, engine=engine)
 
     def routes(self) -> list[Route]:
         """The resource's routes."""
@@ -75,7 +75,7 @@ class JobRoutes:
         integrations = [each.model_dump(exclude_none=True) for each in body.integrations or []]
         job = JobRecord(
             id=new_id("ftjob-"),
-            created_at=int(time.time()),
+            created_at=int(self._store.now()),
             model=model.name,
             base_model=model.base,
             engine=model.engine,
@@ -90,7 +90,7 @@ class JobRoutes:
         )
         self._rules.keep_files(job)
         with self._store.jobs.creating(job) as edit:
-            edit.event("stand-in", training_notice(job.model))
+            edit.event("stand-in", training_notice(job.model, job.engine))
             edit.event("created", f"Created fine-tuning job: {job.id}")
         self._wake()
         return JSONResponse(job_object(job))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from gpt4o_tune.local.ids import checkpoint_model_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gpt4o_tune.catalog import Model
     from gpt4o_tune.local.store.records import (
         CheckpointRecord,
+        CompletionRecord,
         EventRecord,
         FileRecord,
         JobRecord,
@@ -118,6 +119,23 @@ def base_model_object(model: Model, *, engine: str) -> dict[str, object]:
         "owned_by": OWNER,
         "shutdown_date": None,
         **_stand_in(engine),
+    }
+
+
+def completion_object(completion: CompletionRecord) -> dict[str, object]:
+    """Render a stored answer."""
+    return {**completion.content, "metadata": completion.metadata or {}}
+
+
+def stored_message_object(message: Mapping[str, object], message_id: str) -> dict[str, object]:
+    """Render a message of a stored conversation."""
+    content = message.get("content")
+    has_parts = isinstance(content, list)
+    return {
+        **message,
+        "id": message_id,
+        "content": None if has_parts else content,
+        "content_parts": content if has_parts else None,
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
+from gpt4o_tune.local.store.completions import CompletionStore
 from gpt4o_tune.local.store.database import Database
 from gpt4o_tune.local.store.events import EventStore
 from gpt4o_tune.local.store.files import FileStore
@@ -14,9 +16,11 @@ from gpt4o_tune.local.store.paging import Order, UnknownCursorError
 from gpt4o_tune.local.store.uploads import UploadStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = [
+    "CompletionStore",
     "EventStore",
     "FileStore",
     "JobEdit",
@@ -34,17 +38,23 @@ class Store:
 
     The folder holds `state.db` (SQLite), `files/` (one file an id), `uploads/` (one file a part) and `jobs/` (one folder a job:
     its own copy of the data, its log, its checkpoints).
+
+    Args:
+        data_dir: The folder, made where it is missing.
+        now: Tells the time in seconds since 1970; tests pass a clock of their own.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, now: Callable[[], float] = time.time) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
-        self._database = Database(data_dir / "state.db")
+        self.now = now
+        self._database = Database(data_dir / "state.db", now=now)
         self.files = FileStore(self._database, data_dir / "files")
         self.uploads = UploadStore(self._database, self.files, data_dir / "uploads")
         self.jobs = JobStore(self._database)
         self.events = EventStore(self._database)
         self.models = ModelStore(self._database, data_dir)
+        self.completions = CompletionStore(self._database)
 
     def job_dir(self, job_id: str) -> Path:
         """The folder of a job, made at first use."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
 _LOCK_TIMEOUT_S = 30.0
@@ -82,6 +83,12 @@ CREATE TABLE IF NOT EXISTS models (
     job_id TEXT NOT NULL,
     directory TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS completions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    model TEXT NOT NULL,
+    record TEXT NOT NULL
+);
 """
 
 
@@ -89,9 +96,13 @@ class Database:
     """One SQLite file in WAL mode, used by the server's threads and by its worker processes.
 
     A connection serves one thread at a time and goes back to the pool afterwards.
+
+    Attributes:
+        now: Tells the time of what is written, in seconds since 1970.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
+        self.now = now
         self._path = path
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import new_id
@@ -73,7 +72,7 @@ class FileStore:
         expires_after_s: int | None = None,
     ) -> FileRecord:
         """Do as `add` does, inside the caller's transaction."""
-        now = int(time.time())
+        now = int(self._database.now())
         record = FileRecord(
             id=file_id or new_id("file-", length=22),
             bytes=part.stat().st_size,
@@ -101,14 +100,14 @@ class FileStore:
         """Look a file up; an expired one is gone."""
         query = f"SELECT * FROM files WHERE id = ? AND {_ALIVE}"  # noqa: S608 - a literal
         with self._database.reading() as connection:
-            row = connection.execute(query, (file_id, time.time())).fetchone()
+            row = connection.execute(query, (file_id, self._database.now())).fetchone()
         return None if row is None else read_record(FileRecord, row)
 
     def page(
         self, *, after: str | None, limit: int, order: Order, purpose: str | None
     ) -> Page[FileRecord]:
         """List files by time of arrival."""
-        where, arguments = [_ALIVE], [time.time()]
+        where, arguments = [_ALIVE], [self._database.now()]
         if purpose is not None:
             where.append("purpose = ?")
         with self._database.reading() as connection:
@@ -131,7 +130,7 @@ class FileStore:
 
     def expire(self) -> None:
         """Remove the files whose time is over."""
-        now = time.time()
+        now = self._database.now()
         query = "SELECT id FROM files WHERE expires_at <= ?"
         with self._database.reading() as connection:
             expired = [row["id"] for row in connection.execute(query, (now,))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,8 +30,9 @@ if TYPE_CHECKING:
 class JobEdit:
     """A job inside a transaction; what is changed here is written together or not at all."""
 
-    def __init__(self, connection: sqlite3.Connection, job: JobRecord) -> None:
+    def __init__(self, connection: sqlite3.Connection, job: JobRecord, *, now: float) -> None:
         self._connection = connection
+        self._now = now
         self.job = job
 
     @property
@@ -46,7 +46,7 @@ class JobEdit:
 
     def finish(self, status: JobStatus, *, fault: JobFault | None = None) -> None:
         """Put the job into a final state."""
-        self.change(status=status, fault=fault, finished_at=int(time.time()), estimated_finish=None)
+        self.change(status=status, fault=fault, finished_at=int(self._now), estimated_finish=None)
 
     def event(
         self,
@@ -58,7 +58,16 @@ class JobEdit:
         data: Mapping[str, object] | None = None,
     ) -> None:
         """Add to the job's history; see `write_event`."""
-        write_event(self._connection, self.job.id, key, message, kind=kind, level=level, data=data)
+        write_event(
+            self._connection,
+            self.job.id,
+            key,
+            message,
+            now=self._now,
+            kind=kind,
+            level=level,
+            data=data,
+        )
 
     def checkpoint(self, record: CheckpointRecord) -> None:
         """Add a checkpoint, or replace the one of the same id."""
@@ -101,7 +110,7 @@ class JobStore:
                 "INSERT INTO jobs (id, status, record) VALUES (?, ?, ?)",
                 (job.id, job.status, job.model_dump_json()),
             )
-            yield JobEdit(connection, job)
+            yield JobEdit(connection, job, now=self._database.now())
 
     @contextmanager
     def editing(self, job_id: str) -> Generator[JobEdit]:
@@ -111,7 +120,7 @@ class JobStore:
             KeyError: There is no such job.
         """
         with self._database.writing() as connection:
-            edit = JobEdit(connection, _read(connection, job_id))
+            edit = JobEdit(connection, _read(connection, job_id), now=self._database.now())
             before = edit.job
             yield edit
             if edit.job is not before:

@@ -160,6 +160,18 @@ class ModelRecord(Record):
     """Relative to the data folder."""
 
 
+class CompletionRecord(Record):
+    """A stored answer."""
+
+    id: str
+    model: str
+    content: dict[str, object]
+    """The completion as it was answered, and the settings that it was asked with."""
+    messages: tuple[dict[str, object], ...]
+    """The conversation that was answered."""
+    metadata: dict[str, str] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a listing."""
