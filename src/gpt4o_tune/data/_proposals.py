@@ -84,7 +84,9 @@ class Proposals:
             self._short.extend(
                 one << _PROMPT_BITS | two for two in others if self._may_be_near(one, two)
             )
-        self._held = array("I", chain.from_iterable(chain(self._parts(), self._around_marks())))
+        self._held = array(
+            "I", chain.from_iterable(sorted({*self._parts(), *self._around_marks()}))
+        )
 
     def near(self, sides: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Yield pairs of prompts on different sides of which marks say that they may be near."""
@@ -111,10 +113,11 @@ class Proposals:
     def _leading(self, prompt: int) -> Sequence[int]:
         """Return the marks of which near prompts share some: the smallest, rare ones first."""
         marks = self._marks(prompt)
-        if self._frequent.isdisjoint(marks):
-            return marks[:LEADING]
-        telling = [mark for mark in marks if mark not in self._template]
-        telling.sort(key=self._frequent.__contains__)
+        telling = [mark for mark in marks if mark not in self._frequent]
+        if len(telling) < LEADING:
+            telling += [
+                mark for mark in marks if mark in self._frequent and mark not in self._template
+            ]
         return telling[:LEADING]
 
     def _may_be_near(self, one: int, two: int) -> bool:
@@ -126,10 +129,7 @@ class Proposals:
         return common > 0 and common >= (DEFAULT_THRESHOLD - _DEVIATIONS * sqrt(0.21 / size)) * size
 
     def _may_be_contained(self, needle: int, hay: int) -> bool:
-        (own, reach), (its, its_reach) = self._telling(needle), self._telling(hay)
-        if reach != its_reach:
-            own, its = _up_to(min(reach, its_reach), own, its)
-        return own <= its
+        return _may_hold(*self._telling(hay), *self._telling(needle))
 
     def _telling_marks(self, prompt: int) -> tuple[Set[int], int]:
         """Return the marks of a prompt that count, and up to which hash it has all."""
@@ -156,28 +156,24 @@ class Proposals:
 
     def _around_marks(self) -> Iterator[tuple[int, int]]:
         """Yield prompts beside those that hold their first two leading marks."""
-        leading, prompts = self._postings.leading, range(len(self._prompts))
-        firsts, shared = set[int](), set[int]()
-        for mark in (marks[0] for marks in map(leading, prompts) if len(marks) > 1):
-            (shared if mark in firsts else firsts).add(mark)
+        needles: dict[int, list[int]] = {}
+        for prompt in range(len(self._prompts)):
+            marks = self._postings.leading(prompt)
+            if len(marks) > 1:
+                needles.setdefault(marks[0], []).append(prompt)
         holders: dict[int, list[int]] = {}
-        for mark, prompt in self._holding(firsts):
+        for mark, prompt in self._holding(needles.keys()):
             # Every prompt holds its own first mark, which matters only if it is another's too.
-            if mark in shared or leading(prompt)[0] != mark:
+            if needles[mark] != [prompt]:
                 holders.setdefault(mark, []).append(prompt)
-        for hays in holders.values():
-            hays.sort()
-        for needle in prompts:
-            marks = leading(needle)
-            if len(marks) < 2 or marks[0] not in holders:
-                continue
-            for hay in holders[marks[0]][:_HAYS]:
-                if (
-                    hay != needle
-                    and marks[1] in self._marks(hay)
-                    and self._may_be_contained(needle, hay)
-                ):
-                    yield needle, hay
+        for mark, holding in holders.items():
+            hays = [(hay, *self._telling(hay)) for hay in sorted(holding)[:_HAYS]]
+            for needle in needles[mark]:
+                second = self._postings.leading(needle)[1]
+                own, reach = self._telling(needle)
+                for hay, its, its_reach in hays:
+                    if second in its and hay != needle and _may_hold(its, its_reach, own, reach):
+                        yield needle, hay
 
     def _holding(self, wanted: Set[int]) -> Iterator[tuple[int, int]]:
         """Yield all marks of a set beside the prompts that have them."""
@@ -189,6 +185,12 @@ class Proposals:
             prompt = self._prompts.of[row]
             if self._prompts.first(prompt) == row:
                 yield marks[place], prompt
+
+
+def _may_hold(its: Set[int], its_reach: int, own: Set[int], reach: int) -> bool:
+    return own <= its or (
+        its_reach < reach and all(mark in its or mark > its_reach for mark in own)
+    )
 
 
 def _up_to(reach: int, first: Set[int], second: Set[int]) -> tuple[Set[int], Set[int]]:

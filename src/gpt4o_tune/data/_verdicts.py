@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import chain, compress, islice, tee
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
+
+from jiter import from_json
 
 from gpt4o_tune.data._corpus import stock_limit, template_limit
 from gpt4o_tune.data._crew import processes, share_out
 from gpt4o_tune.data._judging import Common, Judge
-from gpt4o_tune.data.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gpt4o_tune.data._store import Place
+    from gpt4o_tune.data.decode import JsonObject
 
     FindSpan: TypeAlias = Callable[[int], "Span"]
 
@@ -135,7 +137,8 @@ def _judging(bench: Bench, question: Question) -> Callable[[Task], bytes]:
 
     def read(span: Span) -> Mapping[str, object]:
         file, start, end = span
-        return decode(next(files[file].spans([start], [end])))
+        # Rows that are compared were found to be sound, so nothing must be refused here.
+        return cast("JsonObject", from_json(next(files[file].spans([start], [end]))))
 
     judge = Judge(
         lambda row: read(spans[row]), common_of(map(read, bench.sample), scale=bench.scale)

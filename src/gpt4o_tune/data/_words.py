@@ -7,6 +7,7 @@ import unicodedata
 from array import array
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.data import _turns
@@ -58,22 +59,44 @@ class RowWords(NamedTuple):
     """Hash of the images that the row shows; 0 where it shows none."""
 
 
-def row_words(row: Mapping[str, object]) -> RowWords:
-    """Cut a row into words."""
+class RowTexts(NamedTuple):
+    """What is said and called in a row, by the part that it plays; see `RowWords`."""
+
+    instructions: list[str]
+    prompt: list[str]
+    answer: list[str]
+    images: int
+
+
+def row_texts(row: Mapping[str, object]) -> RowTexts:
+    """Take a row apart, leaving out what says nothing."""
     instructions: list[str] = []
     prompt: list[str] = []
     answer: list[str] = []
     urls: list[str] = []
     for message, role, is_target in _turns.turns(row):
         if role in INSTRUCTIONS:
-            for text in _turns.texts(message):
-                instructions += _repeated_words(text)
+            instructions += filter(None, _turns.texts(message))
             continue
-        part = answer if is_target else prompt
-        for text in said(message):
-            part += words(text)
+        (answer if is_target else prompt).extend(filter(None, said(message)))
         urls += (_turns.text(image.get("url")) for image in _turns.images(message))
-    return RowWords(tuple(instructions), tuple(prompt), tuple(answer), images_number(urls))
+    return RowTexts(instructions, prompt, answer, images_number(urls))
+
+
+def row_words(row: Mapping[str, object]) -> RowWords:
+    """Cut a row into words."""
+    instructions, prompt, answer, images = row_texts(row)
+    return RowWords(repeated_words(instructions), all_words(prompt), all_words(answer), images)
+
+
+def all_words(texts: Iterable[str]) -> tuple[str, ...]:
+    """Cut texts into words, one after the other."""
+    return tuple(chain.from_iterable(map(words, texts)))
+
+
+def repeated_words(texts: Iterable[str]) -> tuple[str, ...]:
+    """Cut texts that many rows share into words."""
+    return tuple(chain.from_iterable(map(_repeated_words, texts)))
 
 
 def exact_key(row: Mapping[str, object]) -> bytes:
