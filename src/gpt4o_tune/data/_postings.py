@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from itertools import compress, groupby
-from operator import eq, or_
+from operator import eq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Postings:
             entries = sorted(buckets.pop())
             marks = [entry >> _PROMPT_BITS for entry in entries]
             same = list(map(eq, marks, marks[1:]))
-            shared = compress(entries, map(or_, [False, *same], [*same, False]))
+            shared = compress(entries, map(max, [False, *same], [*same, False]))
             for _, group in groupby(shared, key=_PROMPT_BITS.__rrshift__):
                 self._add(array("I", [entry & _PROMPT_MASK for entry in group]))
 

@@ -30,7 +30,7 @@ Span: TypeAlias = "tuple[int, int, int]"
 
 _CASES = 256
 """Cases that are judged at a time."""
-_WORTH_HELP = 4_000
+_WORTH_HELP = 8_000
 """From so many cases on, helpers save more time than they take to start."""
 
 

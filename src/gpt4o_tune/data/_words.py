@@ -75,10 +75,16 @@ def row_texts(row: Mapping[str, object]) -> RowTexts:
     answer: list[str] = []
     urls: list[str] = []
     for message, role, is_target in _turns.turns(row):
-        if role in INSTRUCTIONS:
-            instructions += filter(None, _turns.texts(message))
+        is_instruction = role in INSTRUCTIONS
+        part = instructions if is_instruction else answer if is_target else prompt
+        content = message.get("content")
+        if isinstance(content, str) and len(message) == len(("role", "content")):
+            if content:
+                part.append(content)
             continue
-        (answer if is_target else prompt).extend(filter(None, said(message)))
+        part += filter(None, _turns.texts(message) if is_instruction else said(message))
+        if is_instruction:
+            continue
         urls += (_turns.text(image.get("url")) for image in _turns.images(message))
     return RowTexts(instructions, prompt, answer, images_number(urls))
 
