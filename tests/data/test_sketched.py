@@ -10,8 +10,7 @@ import subprocess
 import sys
 import time
 from itertools import combinations
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,12 +22,15 @@ from gpt4o_tune.data._sketch import Sketches
 from gpt4o_tune.data._sketched import SketchedCorpus
 from gpt4o_tune.data.similarity import EXACT_ROWS, clusters, overlap, prompt_text, straddling
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Row = dict[str, Any]
 
 _LETTERS = random.Random(0)  # no secret
 VOCABULARY = sorted(
     {"".join(_LETTERS.choices("abcdefghijklmnoprstuvwz", k=2 + word % 9)) for word in range(3_000)},
-    key=len,
+    key=lambda word: (len(word), word),
 )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -195,14 +196,7 @@ class Sketches:
 
     def extend(self, others: Sketches) -> None:
         """Append the sketches of further rows."""
-        rows, marks = len(self), len(self.marks)
-        self.exact += others.exact
-        self.keys += others.keys
-        self.contexts += others.contexts
-        self.ends.extend(marks + end for end in others.ends)
-        self.marks += others.marks
-        self.parts += others.parts
-        self.part_rows.extend(rows + row for row in others.part_rows)
+        self._extend(others, 0, len(others))
 
     def take(self, rows: Iterable[int]) -> Sketches:
         """Return the sketches of some rows, in the order given."""
@@ -214,17 +208,30 @@ class Sketches:
 
     def replace(self, sketched: Iterable[tuple[int, Sketch]]) -> Sketches:
         """Return the same with other sketches for some rows, given in ascending order."""
-        parts = self._parts_by_row()
-        others = iter(sketched)
-        other = next(others, None)
         replaced = Sketches()
-        for row in range(len(self)):
-            if other is not None and other[0] == row:
-                replaced._append(self.exact_of(row), other[1])
-                other = next(others, None)
-            else:
-                replaced._append(self.exact_of(row), self._sketch_of(row, parts))
+        start = 0
+        for row, other in sketched:
+            replaced._extend(self, start, row)
+            replaced._append(self.exact_of(row), other)
+            start = row + 1
+        replaced._extend(self, start, len(self))
         return replaced
+
+    def _extend(self, others: Sketches, start: int, end: int) -> None:
+        """Append the sketches of rows that follow one another."""
+        if start >= end:
+            return
+        first = others.ends[start - 1] if start else 0
+        shift = len(self.marks) - first
+        part, last = (bisect_left(others.part_rows, row) for row in (start, end))
+        moved = len(self) - start
+        self.exact += others.exact[start * EXACT_BYTES : end * EXACT_BYTES]
+        self.keys += others.keys[start:end]
+        self.contexts += others.contexts[start:end]
+        self.marks += others.marks[first : others.ends[end - 1]]
+        self.ends.extend(shift + mark for mark in others.ends[start:end])
+        self.parts += others.parts[part:last]
+        self.part_rows.extend(moved + row for row in others.part_rows[part:last])
 
     def exact_of(self, row: int) -> bytes:
         """Return the key of a row's messages."""

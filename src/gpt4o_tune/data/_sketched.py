@@ -6,6 +6,7 @@ the rows has no influence on what is found.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from itertools import accumulate, chain, compress, count, groupby
@@ -32,6 +33,8 @@ SAMPLE = 1_024
 
 _COMMON_SHARE = 1 / 256
 """Marks of more prompts than this lead only where there are too few others."""
+_PROMPT_BITS = 32
+_PROMPT_MASK = (1 << _PROMPT_BITS) - 1
 _ROWS_COMPARED = 8
 """Different answers to a prompt that are compared with those to another."""
 
@@ -74,11 +77,11 @@ class SketchedCorpus:
         prompts = Groups(len(self._prompts))
         everywhere = bytes([OURS | THEIRS]) * len(self._prompts)
         for way, search in self._searches():
-            pairs = [
-                pair
-                for pair in search(everywhere)
-                if prompts.find(pair[0]) != prompts.find(pair[1])
-            ]
+            pairs = (
+                (one, two)
+                for one, two in search(everywhere)
+                if prompts.find(one) != prompts.find(two)
+            )
             cases = (
                 Case(one, two, self._different_rows(one), self._different_rows(two))
                 for one, two in _by_chain(pairs, prompts=len(self._prompts))
@@ -271,9 +274,11 @@ class SketchedCorpus:
         return list(rows.values())
 
 
-def _by_chain(pairs: Iterable[tuple[int, int]], *, prompts: int) -> list[tuple[int, int]]:
+def _by_chain(pairs: Iterable[tuple[int, int]], *, prompts: int) -> Iterator[tuple[int, int]]:
     """Put pairs that hang together next to each other."""
-    chains, listed = Groups(prompts), list(pairs)
-    for pair in listed:
-        chains.join(*pair)
-    return sorted(listed, key=lambda pair: (chains.find(pair[0]), pair))
+    chains, packed = Groups(prompts), array("Q")
+    for one, two in pairs:
+        chains.join(one, two)
+        packed.append(one << _PROMPT_BITS | two)
+    for pair in sorted(packed, key=lambda pair: (chains.find(pair >> _PROMPT_BITS), pair)):
+        yield pair >> _PROMPT_BITS, pair & _PROMPT_MASK

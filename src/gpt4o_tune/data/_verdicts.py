@@ -7,7 +7,7 @@ last. Which process judges a case has no influence on the verdict.
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain, compress, islice, tee
+from itertools import chain, compress, islice
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 from jiter import from_json
@@ -29,7 +29,9 @@ Span: TypeAlias = "tuple[int, int, int]"
 """Number of the file, and where in it a row starts and ends."""
 
 _CASES = 256
-"""Cases that are judged at a time."""
+"""Cases that a process is given at a time."""
+_AT_ONCE = 1 << 16
+"""Cases that are held in memory, a few hundred bytes each."""
 _WORTH_HELP = 8_000
 """From so many cases on, helpers save more time than they take to start."""
 
@@ -113,16 +115,15 @@ def verdicts(
         span: Where a row is.
     """
     coming = iter(cases)
-    held = list(islice(coming, _WORTH_HELP)) if bench else []
-    helpers = processes() - 1
-    if bench is None or len(held) < _WORTH_HELP or not helpers:
-        held, again = tee(chain(held, coming))
-        yield from compress(again, _answers(judge, held, question))
-        return
-    held += coming
-    tasks = [_task(held[at : at + _CASES], span) for at in range(0, len(held), _CASES)]
-    answers = share_out(partial(_judging, bench, question), tasks, helpers=helpers)
-    yield from compress(held, chain.from_iterable(answers))
+    helpers = processes() - 1 if bench else 0
+    while held := list(islice(coming, _AT_ONCE)):
+        if bench is None or not helpers or len(held) < _WORTH_HELP:
+            answers = _answers(judge, held, question)
+        else:
+            tasks = [_task(held[at : at + _CASES], span) for at in range(0, len(held), _CASES)]
+            build = partial(_judging, bench, question)
+            answers = chain.from_iterable(share_out(build, tasks, helpers=helpers))
+        yield from compress(held, answers)
 
 
 def _task(cases: Sequence[Case], span: FindSpan) -> Task:
