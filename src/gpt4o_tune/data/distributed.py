@@ -77,6 +77,7 @@ class RowSurvey:
         method: Method | None = None,
         format: Format = "chat",  # noqa: A002  # as in Dataset
         grader: Mapping[str, object] | None = None,
+        pii: bool = False,
         text: str = "text",
         line: str | None = None,
         keep: Sequence[str] = (),
@@ -89,6 +90,7 @@ class RowSurvey:
             method: How; the one that the format is for where none is given.
             format: What the rows are; no worker sees enough of them to tell.
             grader: As for `Dataset.check`.
+            pii: As for `Dataset.check`.
             text: The column of a batch that holds the lines.
             line: The column that holds their numbers, from 1; `line` where none is named and there is one.
             keep: Further columns of a batch to give back as they are, such as `path`.
@@ -114,6 +116,7 @@ class RowSurvey:
             grader=grader,
             judge=True,
             count=True,
+            pii=pii,
         )
         self._wanted.scope()
         self._text, self._line, self._keep = text, line, tuple(keep)
