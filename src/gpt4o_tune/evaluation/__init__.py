@@ -7,6 +7,12 @@ candidate, and for each a paired test against the baseline with a verdict in pla
 from gpt4o_tune.evaluation.answers import Answer, CandidateResult, Measure
 from gpt4o_tune.evaluation.bootstrap import PairedMeans, bootstrap_mean, paired_bootstrap
 from gpt4o_tune.evaluation.calibration import Calibration, calibrate
+from gpt4o_tune.evaluation.clusters import (
+    ClusteredMean,
+    clustered_mean,
+    clustered_share,
+    clustered_sign_flip,
+)
 from gpt4o_tune.evaluation.comparison import (
     Comparison,
     Disagreement,
@@ -22,6 +28,12 @@ from gpt4o_tune.evaluation.drift import (
     LengthDrift,
     format_drift,
     length_drift,
+)
+from gpt4o_tune.evaluation.effect import cohens_h, standardised_difference
+from gpt4o_tune.evaluation.evaluation import (
+    Evaluation,
+    evaluate_answers,
+    evaluate_answers_async,
 )
 from gpt4o_tune.evaluation.graders import (
     AnswerPair,
@@ -70,6 +82,8 @@ from gpt4o_tune.evaluation.graders import (
 from gpt4o_tune.evaluation.power import minimum_detectable_difference, rows_needed
 from gpt4o_tune.evaluation.preferences import Preferences, judge_pairs, judge_pairs_async
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
+from gpt4o_tune.evaluation.recommendation import Option, Recommendation, Verdict, recommend
+from gpt4o_tune.evaluation.standing import Standing, standing
 from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango, wilson
 
 __all__ = [
@@ -81,11 +95,13 @@ __all__ = [
     "CandidateResult",
     "Case",
     "ClassScores",
+    "ClusteredMean",
     "Comparison",
     "ConfusionMatrix",
     "Difference",
     "Disagreement",
     "EquippedGrader",
+    "Evaluation",
     "ExactMatch",
     "FormatDrift",
     "FormatShare",
@@ -105,6 +121,7 @@ __all__ = [
     "Measure",
     "ModelRequest",
     "MultiGrader",
+    "Option",
     "Outcome",
     "PairedMeans",
     "Preference",
@@ -112,6 +129,7 @@ __all__ = [
     "PublishedGrader",
     "PythonGrader",
     "PythonLimits",
+    "Recommendation",
     "Refusal",
     "RefusalRate",
     "Regex",
@@ -119,19 +137,27 @@ __all__ = [
     "ScoreModel",
     "SeenRows",
     "SplitRow",
+    "Standing",
     "StringCheck",
     "TemplateProblem",
     "TemplateReport",
     "TextSimilarity",
     "ToolCallMatch",
     "ValidJson",
+    "Verdict",
     "bootstrap_mean",
     "calibrate",
     "check_templates",
+    "clustered_mean",
+    "clustered_share",
+    "clustered_sign_flip",
+    "cohens_h",
     "comparable",
     "compare",
     "confusion",
     "equip",
+    "evaluate_answers",
+    "evaluate_answers_async",
     "format_drift",
     "grade_all",
     "grade_all_async",
@@ -143,11 +169,14 @@ __all__ = [
     "minimum_detectable_difference",
     "paired_bootstrap",
     "parse_grader",
+    "recommend",
     "refusal_judge",
     "refusal_rate",
     "refuses",
     "rows_needed",
     "split_row",
+    "standardised_difference",
+    "standing",
     "tango",
     "wilson",
 ]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gpt4o_tune.evaluation.bootstrap import bootstrap_mean
+from gpt4o_tune.evaluation.clusters import clustered_mean, clustered_share
 from gpt4o_tune.evaluation.statistics import Interval, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from gpt4o_tune.evaluation.graders import Grade
 
@@ -89,9 +90,19 @@ class CandidateResult:
         return _nearest_rank(self._latencies(), 0.50)
 
     @property
+    def p90_latency_seconds(self) -> float | None:
+        """The latency that 90 % of the calls stay within."""
+        return _nearest_rank(self._latencies(), 0.90)
+
+    @property
     def p95_latency_seconds(self) -> float | None:
         """The latency that 95 % of the calls stay within."""
         return _nearest_rank(self._latencies(), 0.95)
+
+    @property
+    def p99_latency_seconds(self) -> float | None:
+        """The latency that 99 % of the calls stay within."""
+        return _nearest_rank(self._latencies(), 0.99)
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -137,13 +148,21 @@ def result(
     measure: Measure,
     confidence: float,
     seed: int,
+    groups: Sequence[Hashable] | None = None,
 ) -> CandidateResult:
-    """Put the right interval beside a candidate's answers: Wilson's for shares, BCa for mean scores."""
-    if measure == "accuracy":
-        passed = sum(grade.passed is True for grade in grades)
-        interval = wilson(passed, len(grades), confidence=confidence)
+    """Put the right interval beside a candidate's answers: Wilson's for shares, BCa for mean scores.
+
+    For rows that come in groups, their clustered forms.
+    """
+    passed = [grade.passed is True for grade in grades]
+    scores = [grade.score for grade in grades]
+    if groups is not None and measure == "accuracy":
+        interval = clustered_share(passed, groups, confidence=confidence)
+    elif groups is not None:
+        interval = clustered_mean(scores, groups, confidence=confidence).interval
+    elif measure == "accuracy":
+        interval = wilson(sum(passed), len(grades), confidence=confidence)
     else:
-        scores = [grade.score for grade in grades]
         interval = bootstrap_mean(scores, seed=seed, confidence=confidence)
     return CandidateResult(name, tuple(answers), tuple(grades), interval)
 
