@@ -35,6 +35,7 @@ from gpt4o_tune.evaluation.evaluation import (
     evaluate_answers,
     evaluate_answers_async,
 )
+from gpt4o_tune.evaluation.forgetting import AreaResult, GuardReport, forgetting
 from gpt4o_tune.evaluation.graders import (
     AnswerPair,
     Asker,
@@ -81,14 +82,18 @@ from gpt4o_tune.evaluation.graders import (
 )
 from gpt4o_tune.evaluation.power import minimum_detectable_difference, rows_needed
 from gpt4o_tune.evaluation.preferences import Preferences, judge_pairs, judge_pairs_async
+from gpt4o_tune.evaluation.probe import AREAS, Area, ProbeGrader, general_probe
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
 from gpt4o_tune.evaluation.recommendation import Option, Recommendation, Verdict, recommend
 from gpt4o_tune.evaluation.standing import Standing, standing
 from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango, wilson
 
 __all__ = [
+    "AREAS",
     "Answer",
     "AnswerPair",
+    "Area",
+    "AreaResult",
     "Asker",
     "AssistedGrader",
     "Calibration",
@@ -109,6 +114,7 @@ __all__ = [
     "Grade",
     "Grader",
     "Grading",
+    "GuardReport",
     "Interval",
     "Item",
     "JsonMatch",
@@ -126,6 +132,7 @@ __all__ = [
     "PairedMeans",
     "Preference",
     "Preferences",
+    "ProbeGrader",
     "PublishedGrader",
     "PythonGrader",
     "PythonLimits",
@@ -158,7 +165,9 @@ __all__ = [
     "equip",
     "evaluate_answers",
     "evaluate_answers_async",
+    "forgetting",
     "format_drift",
+    "general_probe",
     "grade_all",
     "grade_all_async",
     "holm",

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from gpt4o_tune._drive import run
-from gpt4o_tune.evaluation import PythonLimits
-from gpt4o_tune.evaluation.comparison import settle
-from gpt4o_tune.evaluation.evaluation import judge as judge_answers
-from gpt4o_tune.evaluation.evaluation import prepared, require_judgeable
-from gpt4o_tune.evaluation.graders.means import Means
-from gpt4o_tune.inference._answering import Asking, ask_model, ask_pipeline, asker_of
-from gpt4o_tune.inference._tariff import tariff
-from gpt4o_tune.inference.answer_cache import AnswerCache
-from gpt4o_tune.inference.candidates import FewShot, Pipeline, Prompted, Retrieved, name_of
-from gpt4o_tune.inference.model import REPEATABLE, CustomModel
-from gpt4o_tune.providers import Provider
+from gpt4o_tune.inference._comparing import Options, compare_with
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from gpt4o_tune.data import Dataset
     from gpt4o_tune.data.dataset import Group
-    from gpt4o_tune.evaluation import (
-        Answer,
-        Asker,
-        AssistedGrader,
-        Evaluation,
-        Grader,
-        Measure,
-        SeenRows,
-    )
+    from gpt4o_tune.evaluation import Evaluation, Measure, PythonLimits
+    from gpt4o_tune.inference._comparing import Graders, Judge
     from gpt4o_tune.inference.candidates import Candidate
+    from gpt4o_tune.providers import Provider
 
 __all__ = ["compare", "compare_async", "evaluate", "evaluate_async"]
-
-Graders: TypeAlias = "Grader | AssistedGrader | Sequence[Grader | AssistedGrader]"
-Judge: TypeAlias = "Provider | CustomModel | Asker"
 
 
 def evaluate(
@@ -66,11 +45,7 @@ def evaluate(
     Example:
         >>> print(evaluate("gpt-4o-2024-08-06", valid, [ExactMatch(), ValidJson()]))
     """
-    return compare(
-        [model],
-        dataset,
-        graders,
-        baseline=None,
+    options = Options(
         provider=provider,
         trained_on=trained_on,
         allow_seen=allow_seen,
@@ -83,8 +58,9 @@ def evaluate(
         cache=cache,
         at_once=at_once,
         progress=progress,
-        **parameters,
+        parameters=parameters,
     )
+    return run(compare_with([model], dataset, graders, options, blocking=True))
 
 
 async def evaluate_async(
@@ -107,11 +83,7 @@ async def evaluate_async(
     **parameters: object,
 ) -> Evaluation:
     """As `evaluate`, without blocking."""
-    return await compare_async(
-        [model],
-        dataset,
-        graders,
-        baseline=None,
+    options = Options(
         provider=provider,
         trained_on=trained_on,
         allow_seen=allow_seen,
@@ -124,8 +96,9 @@ async def evaluate_async(
         cache=cache,
         at_once=at_once,
         progress=progress,
-        **parameters,
+        parameters=parameters,
     )
+    return await compare_with([model], dataset, graders, options, blocking=False)
 
 
 def compare(
@@ -186,7 +159,7 @@ def compare(
         >>> base = "gpt-4o-2024-08-06"
         >>> print(compare([base, FewShot(base, examples=train, k=5), model], valid, ExactMatch()))
     """
-    options = _Options(
+    options = Options(
         baseline=baseline,
         provider=provider,
         trained_on=trained_on,
@@ -202,7 +175,7 @@ def compare(
         progress=progress,
         parameters=parameters,
     )
-    return run(_compare(candidates, dataset, graders, options, blocking=True))
+    return run(compare_with(candidates, dataset, graders, options, blocking=True))
 
 
 async def compare_async(
@@ -226,7 +199,7 @@ async def compare_async(
     **parameters: object,
 ) -> Evaluation:
     """As `compare`, without blocking; functions among the candidates may be asynchronous."""
-    options = _Options(
+    options = Options(
         baseline=baseline,
         provider=provider,
         trained_on=trained_on,
@@ -242,190 +215,4 @@ async def compare_async(
         progress=progress,
         parameters=parameters,
     )
-    return await _compare(candidates, dataset, graders, options, blocking=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Options:
-    baseline: str | None
-    provider: Provider | None
-    trained_on: Dataset | None
-    allow_seen: bool
-    by: Group | None
-    measure: Measure | None
-    confidence: float
-    seed: int
-    judge: Judge | None
-    allow_python: bool | PythonLimits
-    cache: str | os.PathLike[str] | None
-    at_once: int
-    progress: bool | None
-    parameters: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contender:
-    """A candidate that is ready to be asked."""
-
-    name: str
-    model: CustomModel | None
-    """None for a pipeline."""
-    what: CustomModel | Prompted | FewShot | Retrieved | Pipeline
-
-    async def answer(self, prompts: Sequence[list[dict[str, object]]], how: Asking) -> list[Answer]:
-        if isinstance(self.what, Pipeline):
-            return await ask_pipeline(self.what, prompts, how)
-        assert self.model is not None  # noqa: S101  # all but pipelines have one
-        if not isinstance(self.what, CustomModel):
-            prompts = [self.what.messages(prompt) for prompt in prompts]
-        return await ask_model(self.name, self.model, prompts, how)
-
-    @property
-    def description(self) -> str:
-        return "" if isinstance(self.what, CustomModel) else self.what.description
-
-    @property
-    def price_basis(self) -> str:
-        if self.model is not None:
-            return tariff(self.model.name, self.model.provider.kind).basis
-        return "Price of a call as given." if getattr(self.what, "usd_per_call", None) else ""
-
-
-async def _compare(
-    candidates: Sequence[Candidate],
-    dataset: Dataset,
-    graders: Graders,
-    options: _Options,
-    *,
-    blocking: bool,
-) -> Evaluation:
-    if options.at_once < 1:
-        raise ValueError(f"at_once must be at least 1, not {options.at_once!r}")
-    contenders = _contenders(candidates, dataset, options)
-    rows = list(dataset.records())
-    overlap = _seen(dataset, contenders, options.trained_on)
-    cache = AnswerCache(options.cache)
-    try:
-        means = _means(contenders, cache, options, blocking=blocking)
-        ready = prepared(_several(graders), means)
-        prompts = require_judgeable(rows, ready, overlap=overlap, allow_seen=options.allow_seen)
-        setting = settle(
-            rows,
-            baseline=options.baseline or contenders[0].name,
-            overlap=overlap,
-            allow_seen=options.allow_seen,
-            groups=_groups(dataset, options.by),
-            confidence=options.confidence,
-            seed=options.seed,
-        )
-        how = Asking(
-            parameters={**REPEATABLE, **options.parameters},
-            cache=cache,
-            means=means,
-            at_once=options.at_once,
-            progress=options.progress,
-        )
-        answers = {each.name: await each.answer(prompts, how) for each in contenders}
-        return await judge_answers(
-            setting,
-            ready,
-            answers,
-            measure=options.measure,
-            descriptions={each.name: each.description for each in contenders if each.description},
-            price_bases={each.name: each.price_basis for each in contenders if each.price_basis},
-        )
-    finally:
-        cache.close()
-
-
-def _contenders(
-    candidates: Sequence[Candidate], dataset: Dataset, options: _Options
-) -> list[_Contender]:
-    """Resolve names to models, and keep evaluated rows out of the examples that are shown."""
-    place = options.provider
-    ready: list[_Contender] = []
-    for candidate in candidates:
-        what = candidate
-        if callable(what) and not isinstance(what, Pipeline):
-            what = Pipeline(what, name=name_of(what))
-        if isinstance(what, FewShot | Retrieved):
-            what = what.without(dataset)
-        named = what if isinstance(what, str) else getattr(what, "model", None)
-        if isinstance(named, str):
-            place = place or Provider.from_environment()
-            named = CustomModel(named, provider=place)
-        if isinstance(what, str):
-            assert isinstance(named, CustomModel)  # noqa: S101  # made just above
-            what = named
-        model = what if isinstance(what, CustomModel) else named
-        ready.append(_Contender(name=name_of(candidate), model=model, what=what))
-    names = [each.name for each in ready]
-    if not names:
-        raise ValueError("there are no candidates; name one or more models")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"two candidates are named {twice[0]!r}; give one of them another name=")
-    if options.baseline not in (None, *names):
-        raise ValueError(
-            f"the baseline {options.baseline!r} is not among the candidates: {', '.join(names)}"
-        )
-    return ready
-
-
-def _means(
-    contenders: Sequence[_Contender], cache: AnswerCache, options: _Options, *, blocking: bool
-) -> Means:
-    """Give graders a model to ask and leave to run programs, as far as there is."""
-    judge = options.judge or next((each.model for each in contenders if each.model), None)
-    if isinstance(judge, CustomModel):
-        judge = judge.provider
-    asker = asker_of(judge, cache, blocking=blocking) if isinstance(judge, Provider) else judge
-    limits = PythonLimits() if options.allow_python is True else options.allow_python
-    return Means(asker=asker, python=limits, at_once=options.at_once, blocking=blocking)
-
-
-def _several(graders: Graders) -> Sequence[Grader | AssistedGrader]:
-    return (graders,) if hasattr(graders, "name") else graders  # type: ignore[return-value]  # sequences have no name
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    kind: Mapping[int, str]
-
-    @property
-    def rows(self) -> tuple[int, ...]:
-        return tuple(self.kind)
-
-
-def _seen(
-    dataset: Dataset, contenders: Sequence[_Contender], trained_on: Dataset | None
-) -> SeenRows | None:
-    """Look the rows up in all training sets that are known."""
-
-    def known() -> Iterator[Dataset]:
-        if trained_on is not None:
-            yield trained_on
-        for each in contenders:
-            if each.model is not None and each.model.trained_on is not None:
-                yield each.model.trained_on
-
-    found: dict[int, str] = {}
-    sets = list({id(rows): rows for rows in known()}.values())
-    for rows in sets:
-        found = {**dataset.overlap(rows).kind, **found}
-    return _Seen(dict(sorted(found.items()))) if sets else None
-
-
-def _groups(dataset: Dataset, by: Group | None) -> list[Hashable] | None:
-    from gpt4o_tune.data._dividing import field
-
-    if by is None:
-        return None
-    values = (
-        field(dataset.records(), by, lines=dataset.lines)
-        if isinstance(by, str)
-        else map(by, dataset)
-    )
-    return [
-        value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=repr)
-        for value in values
-    ]
+    return await compare_with(candidates, dataset, graders, options, blocking=False)
