@@ -10,8 +10,8 @@ from gpt4o_tune.evaluation.calibration import Calibration, calibrate
 from gpt4o_tune.evaluation.clusters import (
     ClusteredMean,
     clustered_mean,
-    clustered_share,
     clustered_sign_flip,
+    mean_interval,
 )
 from gpt4o_tune.evaluation.comparison import (
     Comparison,
@@ -156,7 +156,6 @@ __all__ = [
     "calibrate",
     "check_templates",
     "clustered_mean",
-    "clustered_share",
     "clustered_sign_flip",
     "cohens_h",
     "comparable",
@@ -175,6 +174,7 @@ __all__ = [
     "judge_pairs_async",
     "length_drift",
     "mcnemar_exact",
+    "mean_interval",
     "minimum_detectable_difference",
     "paired_bootstrap",
     "parse_grader",

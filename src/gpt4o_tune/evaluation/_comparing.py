@@ -116,7 +116,6 @@ def graded(
             grades[candidate],
             measure=measure,
             confidence=setting.confidence,
-            seed=setting.seed,
             groups=setting.groups,
         )
         for candidate, answers in candidates.items()

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gpt4o_tune.evaluation.bootstrap import bootstrap_mean
-from gpt4o_tune.evaluation.clusters import clustered_mean, clustered_share
+from gpt4o_tune.evaluation.clusters import mean_interval
 from gpt4o_tune.evaluation.statistics import Interval, wilson
 
 if TYPE_CHECKING:
@@ -147,23 +146,21 @@ def result(
     *,
     measure: Measure,
     confidence: float,
-    seed: int,
     groups: Sequence[Hashable] | None = None,
 ) -> CandidateResult:
-    """Put the right interval beside a candidate's answers: Wilson's for shares, BCa for mean scores.
+    """Put the right interval beside a candidate's answers.
 
-    For rows that come in groups, their clustered forms.
+    Wilson's for shares, its form for scores and for rows that come in groups.
     """
     passed = [grade.passed is True for grade in grades]
     scores = [grade.score for grade in grades]
-    if groups is not None and measure == "accuracy":
-        interval = clustered_share(passed, groups, confidence=confidence)
-    elif groups is not None:
-        interval = clustered_mean(scores, groups, confidence=confidence).interval
-    elif measure == "accuracy":
+    if measure == "accuracy" and groups is None:
         interval = wilson(sum(passed), len(grades), confidence=confidence)
+    elif len(grades) == 1:
+        interval = Interval(scores[0], scores[0], confidence)
     else:
-        interval = bootstrap_mean(scores, seed=seed, confidence=confidence)
+        values = passed if measure == "accuracy" else scores
+        interval = mean_interval(values, groups, confidence=confidence)
     return CandidateResult(name, tuple(answers), tuple(grades), interval)
 
 

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gpt4o_tune.evaluation._student import t_quantile
-from gpt4o_tune.evaluation.bootstrap import paired_bootstrap
 from gpt4o_tune.evaluation.clusters import clustered_mean, clustered_sign_flip
 from gpt4o_tune.evaluation.effect import cohens_h, standardised_difference
 from gpt4o_tune.evaluation.power import minimum_detectable_difference
-from gpt4o_tune.evaluation.statistics import holm, mcnemar_exact, tango
+from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from gpt4o_tune.evaluation.answers import CandidateResult, Measure
-    from gpt4o_tune.evaluation.statistics import Interval
 
 __all__ = ["Difference", "Outcome"]
 
@@ -40,8 +38,7 @@ class Difference:
     """Candidate minus baseline, in shares or in mean score: 0.1 is ten points."""
 
     interval: Interval
-    """Around `difference`: Tango's for shares, BCa bootstrap for mean scores, Student's t with errors clustered
-    by group for both where rows come in groups."""
+    """Around `difference`: Tango's for shares, Student's t for mean scores and for rows in groups."""
 
     p: float
     """Two-sided: McNemar's exact test for shares, its sign-flip equivalent for mean scores and for groups."""
@@ -129,21 +126,17 @@ def _pair(
     apart = [x - y for x, y in zip(ours, theirs, strict=True)]
     wins, losses, n = sum(x > 0 for x in apart), sum(x < 0 for x in apart), len(apart)
     error, units = 0.0, n
-    if groups is not None:
-        found = clustered_mean(apart, groups, confidence=confidence)
-        difference, interval, p = (
-            found.mean,
-            found.interval,
-            clustered_sign_flip(apart, groups, seed=seed),
-        )
-        error, units = found.standard_error, found.groups
-    elif measure == "accuracy":
+    if measure == "accuracy" and groups is None:
         difference, p = (wins - losses) / n, mcnemar_exact(wins, losses)
         interval = tango(wins, losses, n, confidence=confidence)
+    elif n == 1:
+        difference, p, interval = apart[0], 1.0, Interval(apart[0], apart[0], confidence)
     else:
-        means = paired_bootstrap(ours, theirs, seed=seed, confidence=confidence)
-        difference, interval, p = means.difference, means.interval, means.p
-        error = clustered_mean(apart, range(n)).standard_error if n > 1 else 0.0
+        labels = range(n) if groups is None else groups
+        found = clustered_mean(apart, labels, confidence=confidence)
+        difference, interval = found.mean, found.interval
+        error, units = found.standard_error, found.groups
+        p = clustered_sign_flip(apart, labels, seed=seed)
     return Pair(
         candidate=candidate,
         baseline=baseline,
