@@ -205,6 +205,19 @@ def test_a_cache_asks_nothing_twice(place: Provider, proxy: FaultyProxy, tmp_pat
     assert asked(proxy) == 21
 
 
+@pytest.mark.parametrize(
+    "content", [b"a,b\n1,2\n", b'{"messages": []}\n', b'{"key": "x", "other": 1}\n']
+)
+def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    """Answers are never written into a file that holds something else, such as the training rows."""
+    file = tmp_path / "train.jsonl"
+    file.write_bytes(content)
+
+    with pytest.raises(DatasetError, match="something else"):
+        gpt4o_tune.evaluate(by_words, UNSEEN, cache=file)
+    assert file.read_bytes() == content
+
+
 def test_an_interrupted_run_goes_on(place: Provider, proxy: FaultyProxy, tmp_path: Path) -> None:
     """What was answered before Ctrl-C is not asked again."""
     file = tmp_path / "answers.jsonl"

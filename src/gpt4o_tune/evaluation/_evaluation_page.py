@@ -89,7 +89,7 @@ def _grades(comparison: Comparison) -> str:
             for name, each in comparison.differences.items()
         ]
         title = f"Difference from {comparison.baseline}, row by row"
-        unit = " in points" if comparison.measure == "accuracy" else ""
+        unit = ", in points" if comparison.measure == "accuracy" else ""
         plot = intervals(ranges, title=title, write=_writer(comparison, signed=True), zero=True)
         parts.append(figure(f"{title}{unit}, with {level}", plot))
     return "".join([*parts, _table(comparison)])
@@ -117,7 +117,7 @@ def _table(comparison: Comparison) -> str:
                 f"{found.wins} / {found.losses}",
                 p_value(found.p_adjusted),
                 "" if found.effect_size is None else f"{found.effect_size:+.2f}",
-                "" if smallest is None else _writer(comparison)(smallest),
+                "" if smallest is None else _writer(comparison, signed=True)(smallest).lstrip("+"),
                 found.outcome,
             ]
         elif comparison.differences:
@@ -244,10 +244,8 @@ def _reading(comparison: Comparison) -> str:
 
 def _writer(comparison: Comparison, *, signed: bool = False) -> Callable[[float], str]:
     """Return what writes a share or score for an axis; signed, a difference in points or of scores."""
+    if comparison.measure == "accuracy" and signed:
+        return lambda value: f"{100 * value:+.0f}"
     if comparison.measure == "accuracy":
-        return (
-            (lambda value: f"{100 * value:+.0f}")
-            if signed
-            else (lambda value: f"{100 * value:.0f}%")
-        )
+        return lambda value: f"{100 * value:.0f}%"
     return "{:+.2g}".format if signed else "{:.2g}".format

@@ -22,7 +22,8 @@ svg text.name{fill:var(--ink)}
 .verdicts{list-style:none;padding:0;margin:.8rem 0 0}.verdicts li{padding:.35rem 0;max-width:60rem}
 .tag{font-weight:700;margin-right:.5rem}.tag.better{color:var(--good)}.tag.worse{color:var(--act)}
 .tag.undecided{color:var(--look)}
-figure{margin:1.2rem 0}figcaption{margin-bottom:.3rem}
+figure{margin:1.2rem 0;overflow-x:auto}figure svg.plot{min-width:40rem;overflow:hidden}svg text{font-size:12px}
+tbody th{min-width:9rem}figcaption{margin-bottom:.3rem}
 .warnings li{max-width:60rem;margin:.3rem 0}
 td.answer{white-space:pre-wrap;overflow-wrap:anywhere;min-width:9rem;max-width:22rem}
 td.right{box-shadow:inset 3px 0 var(--good);padding-left:.6rem}td.wrong{box-shadow:inset 3px 0 var(--act);padding-left:.6rem}

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpt4o_tune._display import shorten
+from gpt4o_tune.evaluation._report import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,8 @@ _WIDTH = 760
 _LABEL = 250
 _ROW = 30
 _FOOT = 34
-_LABEL_COLUMNS = 34
+_LABEL_COLUMNS = 32
+_END_COLUMNS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def intervals(
         zero: Mark zero, and have it on the axis.
     """
     ends = [end for each in ranges for end in (each.low, each.high, each.value)]
-    axis = Axis.over([*ends, 0.0] if zero else ends, left=_LABEL, right=_WIDTH - 16)
+    axis = Axis.over([*ends, 0.0] if zero else ends, left=_LABEL, right=_WIDTH - 26)
     height = _ROW * len(ranges) + _FOOT
     floor = _ROW * len(ranges) + 4
     marks: list[str] = _grid(axis, floor, write)
@@ -78,7 +79,9 @@ def intervals(
             f'<line x1="{axis.at(each.high):.1f}" y1="{y - 5}" x2="{axis.at(each.high):.1f}" y2="{y + 5}"/>'
             f'<circle cx="{axis.at(each.value):.1f}" cy="{y}" r="5"/></g>'
         )
-        marks.append(_text(_LABEL - 14, y + 4, shorten(each.label, _LABEL_COLUMNS), "end", "name"))
+        marks.append(
+            _text(_LABEL - 14, y + 4, short_name(each.label, _LABEL_COLUMNS), "end", "name")
+        )
     return _svg(
         f"{title}. {'; '.join(f'{each.label} {each.words}' for each in ranges)}", height, marks
     )
@@ -192,7 +195,10 @@ def _grid(axis: Axis, floor: float, write: Callable[[float], str], *, top: float
     for tick in axis.ticks:
         x = axis.at(tick)
         marks.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{floor}"/>')
-        marks.append(_text(x, floor + 18, write(tick), "middle"))
+        # No sign before zero.
+        marks.append(
+            _text(x, floor + 18, write(tick) if tick else write(tick).lstrip("+"), "middle")
+        )
     return marks
 
 
@@ -207,7 +213,7 @@ def _apart(names: Sequence[tuple[float, float, str]], *, right: float) -> list[s
             f'<polyline class="leader" points="{x + 7:.1f},{y:.1f} {right + 6:.1f},{place:.1f} '
             f'{right + 12:.1f},{place:.1f}"/>'
         )
-        marks.append(_text(right + 16, place + 4, shorten(name, 28), "start", "name"))
+        marks.append(_text(right + 16, place + 4, short_name(name, _END_COLUMNS), "start", "name"))
     return marks
 
 

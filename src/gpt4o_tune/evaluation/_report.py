@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gpt4o_tune.evaluation.comparison import Comparison
 
 _COLUMNS = 100
-_NAME_COLUMNS = 26
 _FAILURES_SHOWN = 5
 
 
@@ -91,11 +90,11 @@ def _table(comparison: Comparison) -> str:
     return table(list(columns), rows, align="<" + ">" * (len(columns) - 1))
 
 
-def short_name(name: str) -> str:
+def short_name(name: str, columns: int = 26) -> str:
     """Cut a long name in its middle, since fine-tuned models differ at their ends."""
-    if width(name) <= _NAME_COLUMNS:
+    if width(name) <= columns:
         return name
-    half = _NAME_COLUMNS // 2
+    half = columns // 2
     return shorten(name, half) + name[1 - half :]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 __all__ = ["t_cdf", "t_quantile"]
@@ -10,6 +11,7 @@ _TERMS = 500
 _TINY = 1e-300
 
 
+@functools.lru_cache(maxsize=1024)
 def t_quantile(p: float, df: float) -> float:
     """Give the value below which a share `p` of the distribution with `df` degrees of freedom lies.
 

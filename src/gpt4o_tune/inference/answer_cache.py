@@ -10,15 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gpt4o_tune.data._journal import Journal, whole_lines
+from gpt4o_tune.errors import DatasetError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["AnswerCache", "Kept", "cache_key"]
+
+
+_START = b'{"key": "'
+"""How every line begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +51,18 @@ class AnswerCache:
         """Read what there is, and open the file for more.
 
         Raises:
+            DatasetError: It holds something else, which is left as it is.
             DatasetNotFoundError: It cannot be opened for writing.
         """
-        self._journal = None if path is None else Journal(path)
         self._kept: dict[str, Kept] = {}
+        self._journal: Journal | None = None
         if path is None:
             return
-        for line in whole_lines(path):
-            entry = cast("Mapping[str, object]", json.loads(line))
-            key, kept = entry.get("key"), _read(entry.get("answer"))
-            if isinstance(key, str) and kept is not None:
-                self._kept[key] = kept
+        place = Path(path).expanduser()
+        if place.exists():
+            _require_cache(place)
+            self._kept = dict(_entries(place))
+        self._journal = Journal(place)
 
     def get(self, key: str) -> Kept | None:
         """Return the answer that was kept, or None."""
@@ -79,6 +86,29 @@ class AnswerCache:
         """Close the file."""
         if self._journal is not None:
             self._journal.close()
+
+
+def _require_cache(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(len(_START))
+    if not _START.startswith(start):
+        raise _something_else(path)
+
+
+def _entries(path: Path) -> Iterator[tuple[str, Kept]]:
+    for line in whole_lines(path):
+        entry = cast("Mapping[str, object]", json.loads(line))
+        key, kept = entry.get("key"), _read(entry.get("answer"))
+        if not isinstance(key, str) or kept is None:
+            raise _something_else(path)
+        yield key, kept
+
+
+def _something_else(path: Path) -> DatasetError:
+    return DatasetError(
+        f"{str(path)!r} holds something else than kept answers, so nothing was written to it and nothing was"
+        " asked; name another file as cache="
+    )
 
 
 def _read(value: object) -> Kept | None:
