@@ -119,7 +119,8 @@ def ours(path: Path, folder: Path, *, near: bool = False) -> object:
     split = data.split(0.1, seed=7, near=near)
     split.train.to_jsonl(folder / "train.jsonl")
     split.validation.to_jsonl(folder / "validation.jsonl")
-    assert report.rows == len(data) == len(split.train) + len(split.validation)
+    if report.rows != len(split.train) + len(split.validation):
+        raise SystemExit("rows got lost")
     return tokens.total
 
 
@@ -137,10 +138,12 @@ class Memory(threading.Thread):
         self.peak = 0
 
     def run(self) -> None:
+        """Look every 20 ms."""
         while not self._over.wait(0.02):
             self.peak = max(self.peak, sum(map(_held, _family(self._pid))))
 
     def stop(self) -> int:
+        """Return the most that was held."""
         self._over.set()
         self.join()
         return self.peak

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from gpt4o_tune.providers import ENVIRONMENT
+from gpt4o_tune.testing import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,28 +31,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine reaches a test, so no test can reach a paid service."""
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
-
-
-class VirtualClock:
-    """A clock that jumps instead of waiting, and remembers every sleep."""
-
-    def __init__(self, *, today: dt.date = dt.date(2026, 11, 23)) -> None:
-        self.seconds = 0.0
-        self.sleeps: list[float] = []
-        self._today = today
-
-    def now(self) -> float:
-        return self.seconds
-
-    def today(self) -> dt.date:
-        return self._today
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-        self.sleeps.append(seconds)
-
-    async def sleep_async(self, seconds: float) -> None:
-        self.sleep(seconds)
 
 
 @pytest.fixture

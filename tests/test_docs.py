@@ -24,8 +24,10 @@ PAGES = [
     "docs/reference/forms.md",
     "docs/reference/graders.md",
     "docs/reference/jobs.md",
+    "docs/reference/models.md",
     "docs/reference/quality.md",
     "docs/reference/review.md",
+    "docs/testing.md",
 ]
 
 

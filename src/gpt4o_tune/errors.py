@@ -5,12 +5,15 @@
     |  `- DatasetNotFoundError (FileNotFoundError)  .path
     |- CatalogError (ValueError)                    .table
     |- GraderError (ValueError)                     .code
+    |- BatchTimeoutError (TimeoutError)             .batch_ids
     |- BudgetError                                  .estimate_usd .budget_usd
     |- ModelRetiredError                            .model .date .replacement
     |- JobError                                     .job_id
     |  |- JobFailedError                            .code .param .job
     |  |- JobCancelledError                         .reason .checkpoint
     |  `- JobTimeoutError (TimeoutError)
+    |- ModelNotReadyError (TimeoutError)            .model
+    |- JournalError (ValueError)                    .path
     |- WebhookError (ValueError)                    a webhook that is not to be trusted
     |- ProviderError                                what the provider cannot do, and what to use instead
     |- VocabularyError                              a tokenizer's vocabulary is damaged or missing
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "BatchTimeoutError",
     "BudgetError",
     "CatalogError",
     "DatasetError",
@@ -38,7 +42,9 @@ __all__ = [
     "JobError",
     "JobFailedError",
     "JobTimeoutError",
+    "JournalError",
     "MissingExtraError",
+    "ModelNotReadyError",
     "ModelRetiredError",
     "ProviderError",
     "TuneError",
@@ -114,6 +120,18 @@ class GraderError(TuneError, ValueError):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class BatchTimeoutError(TuneError, TimeoutError):
+    """The wait for batches reached its deadline; the batches themselves go on.
+
+    Attributes:
+        batch_ids: The provider's ids of the batches, enough to reattach with `BatchRun.get`.
+    """
+
+    def __init__(self, message: str, *, batch_ids: Sequence[str]) -> None:
+        super().__init__(message)
+        self.batch_ids = tuple(batch_ids)
 
 
 class BudgetError(TuneError):
@@ -212,6 +230,30 @@ class JobCancelledError(JobError):
 
 class JobTimeoutError(JobError, TimeoutError):
     """The wait reached its deadline; the job itself goes on."""
+
+
+class ModelNotReadyError(TuneError, TimeoutError):
+    """The model did not answer in time; it may yet.
+
+    Attributes:
+        model: The model id as it was given.
+    """
+
+    def __init__(self, message: str, *, model: str) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class JournalError(TuneError, ValueError):
+    """The journal of many calls is of other inputs, damaged, or in use by another run.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class WebhookError(TuneError, ValueError):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from typing import TYPE_CHECKING
 
 import openai
 import pytest
 
 from gpt4o_tune import CustomModel, Dataset, DatasetError, FineTuneJob
-from tests.faults import FaultyProxy, Rule
+from gpt4o_tune.testing import FakeService
 from tests.rows import SYSTEM, TOPICS, routing_rows, row
 
 if TYPE_CHECKING:
@@ -126,16 +125,14 @@ def test_a_failing_call_is_an_answer_too(
     assert model.name not in comparison.failures
 
 
-def test_calls_ride_out_rate_limits(
-    model: CustomModel, server: LocalServer, clock: VirtualClock
-) -> None:
+def test_calls_ride_out_rate_limits() -> None:
     """A 429 is waited out for as long as the server asks."""
-    with FaultyProxy(server.base_url) as proxy:
-        proxy.rules.append(Rule("POST", "/chat/completions", ["429", "429"], retry_after="3"))
-        behind = dataclasses.replace(server.provider, base_url=proxy.base_url, clock=clock)
+    with FakeService() as service:
+        hint = {"retry-after": "3"}
+        service.faults.add("POST /v1/chat/completions", status=429, headers=hint, times=2)
 
-        assert CustomModel(model.name, provider=behind).ask("Hello, reset my password")
-        assert clock.sleeps == [3.0, 3.0]
+        assert CustomModel(BASE, provider=service.provider).ask("Hello, reset my password")
+        assert service.clock.sleeps == [3.0, 3.0]
 
 
 @pytest.mark.parametrize(

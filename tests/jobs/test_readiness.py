@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpt4o_tune import FineTuneJob, ModelRetiredError
-from gpt4o_tune.jobs.readiness import READY_TIMEOUT
+from gpt4o_tune.inference.readiness import READY_TIMEOUT
 from gpt4o_tune.providers.profiles import OPENAI
 from tests.conftest import VirtualClock
 from tests.faults import FaultyProxy, Rule

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gpt4o_tune.data.tokens import count_text
-from gpt4o_tune.local.answer_parts import Calls, End, Text, read_parts
+from gpt4o_tune.local.answer_parts import CallArguments, CallStart, End, Text, read_parts
 from gpt4o_tune.local.engines import GeneratedToken
 from tests.local.conftest import MODEL, ROWS, jsonl
 
@@ -229,10 +229,16 @@ def test_learnt_tool_calls_are_tool_calls(desk: Desk, caller: str) -> None:
     assert (call.function.name, call.function.arguments) == ("track", '{"order": 17}')
     with desk.client.chat.completions.create(**options, stream=True) as stream:
         deltas = [chunk.choices[0].delta for chunk in stream]
-    (streamed,) = next(delta.tool_calls for delta in deltas if delta.tool_calls)
-    assert streamed.function
-    assert streamed.function.model_dump() == call.function.model_dump()
-    plain = desk.client.chat.completions.create(**options, tool_choice="none").choices[0]
+    start, *rest = [each for delta in deltas for each in delta.tool_calls or ()]
+    assert start.function
+    assert (start.index, start.type, start.function.name) == (0, "function", "track")
+    assert start.id
+    assert start.function.arguments == ""
+    assert "".join(piece.function.arguments for piece in rest) == call.function.arguments
+    tools = [{"type": "function", "function": {"name": "track"}}]
+    plain = desk.client.chat.completions.create(**options, tools=tools, tool_choice="none").choices[
+        0
+    ]
     assert plain.message.content == 'track {"order": 17}'
 
 
@@ -251,11 +257,21 @@ def test_learnt_tool_calls_are_tool_calls(desk: Desk, caller: str) -> None:
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
         ({"stop": ""}, "stop"),
         ({"top_logprobs": 21, "logprobs": True}, "top_logprobs"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
-        ({"frequency_penalty": 0.5}, "frequency_penalty"),
-        ({"logit_bias": {"1": 5}}, "logit_bias"),
+        ({"response_format": {"type": "json_object"}}, "messages"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"frequency_penalty": 2.5}, "frequency_penalty"),
+        ({"presence_penalty": -2.1}, "presence_penalty"),
+        ({"logit_bias": {"1": 101}}, "logit_bias.1"),
+        ({"logit_bias": {"word": 5}}, "logit_bias"),
+        ({"logit_bias": {"99999999": 5}}, "logit_bias"),
         ({"tool_choice": "required"}, "tool_choice"),
-        ({"store": True}, "store"),
+        ({"parallel_tool_calls": False}, "parallel_tool_calls"),
+        ({"tools": [], "tool_choice": "required"}, "tools"),
+        ({"reasoning_effort": "low"}, "reasoning_effort"),
+        ({"verbosity": "low"}, "verbosity"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"metadata": {"k": "v" * 513}}, "metadata.k"),
         ({"top_logprobs": 2}, None),
         ({"stream_options": {"include_usage": True}}, None),
         ({"extra_body": {"colour": "red"}}, "colour"),
@@ -309,7 +325,7 @@ def generated(pieces: list[str]) -> list[GeneratedToken]:
 def test_stops_cut_at_the_earliest_place(pieces: list[str], stops: list[str]) -> None:
     """However the text is split into tokens, it ends before the first stop that is complete."""
     text = "".join(pieces)
-    parts = [*read_parts(iter(generated(pieces)), stops=stops, takes_calls=True)]
+    parts = [*read_parts(iter(generated(pieces)), stops=stops, calls="checked")]
     said = "".join(part.text for part in parts if isinstance(part, Text))
     assert isinstance(parts[-1], End)
     assert text.startswith(said)
@@ -325,14 +341,12 @@ def test_stops_cut_at_the_earliest_place(pieces: list[str], stops: list[str]) ->
 def test_broken_tool_calls_stay_text(text: str) -> None:
     """A call whose arguments are no JSON object is given as the text that it is."""
     tokens = [GeneratedToken(text, -0.5, is_tool_call=True, finish_reason="stop")]
-    parts = [*read_parts(iter(tokens), stops=(), takes_calls=True)]
+    parts = [*read_parts(iter(tokens), stops=(), calls="checked")]
     assert parts == [Text(text, tuple(tokens)), End("stop")]
 
 
 def test_a_call_in_one_token_is_read() -> None:
     """A tool call needs no second token."""
     tokens = [GeneratedToken('f {"a": 1}', -0.5, is_tool_call=True, finish_reason="stop")]
-    call, end = read_parts(iter(tokens), stops=(), takes_calls=True)
-    assert isinstance(call, Calls)
-    assert [each.name for each in call.calls] == ["f"]
-    assert end == End("tool_calls")
+    parts = [*read_parts(iter(tokens), stops=(), calls="checked")]
+    assert parts == [CallStart("f"), CallArguments('{"a": 1}'), End("tool_calls")]

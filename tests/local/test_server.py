@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpt4o_tune import LocalServer
-from gpt4o_tune.testing import local_server
 from tests.local.conftest import desk_at
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def test_without_the_extra_the_error_names_the_command(missing: str) -> None:
 
 def test_a_temporary_folder_goes_when_the_server_stops() -> None:
     """Without a data folder nothing stays behind."""
-    with local_server() as server:
+    with LocalServer() as server:
         folder = server.data_dir
         assert folder.is_dir()
     assert not folder.exists()
@@ -83,7 +82,7 @@ def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_reported() -> None:
     """The error of the system is passed on with advice."""
-    with local_server() as server:
+    with LocalServer() as server:
         port = httpx.URL(server.base_url).port
         with pytest.raises(OSError, match="port 0"):
             LocalServer(port=port).start()
@@ -225,7 +224,7 @@ def test_a_huge_body_is_refused(server: LocalServer) -> None:
 
 def test_a_fault_of_the_server_shows_nothing_of_its_inside() -> None:
     """Where the disk loses a file, the client sees a plain server error."""
-    with local_server() as server, desk_at(server.base_url, server.api_key).client as client:
+    with LocalServer() as server, desk_at(server.base_url, server.api_key).client as client:
         file = client.files.create(file=("a.txt", b"gone"), purpose="user_data")
         (server.data_dir / "files" / file.id).unlink()
         with pytest.raises(openai.InternalServerError) as caught:

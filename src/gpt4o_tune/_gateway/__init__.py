@@ -13,19 +13,28 @@ from gpt4o_tune._gateway.clients import (
     forget_asynchronous,
     forget_blocking,
 )
-from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_repeatable
+from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_absent, is_repeatable
 from gpt4o_tune._gateway.gateway import READ_PATIENCE, Gateway
+from gpt4o_tune._gateway.many import Call, Outcome, Traffic, Watcher
+from gpt4o_tune._gateway.sending import LOOK_UP_PATIENCE, send_once
 from gpt4o_tune._gateway.signatures import signed_payload
 
 __all__ = [
     "CALL_ERRORS",
+    "LOOK_UP_PATIENCE",
     "READ_PATIENCE",
+    "Call",
     "Gateway",
+    "Outcome",
+    "Traffic",
     "UnconfirmedError",
+    "Watcher",
     "asynchronous",
     "blocking",
     "forget_asynchronous",
     "forget_blocking",
+    "is_absent",
     "is_repeatable",
+    "send_once",
     "signed_payload",
 ]

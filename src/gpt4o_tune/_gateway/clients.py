@@ -31,7 +31,7 @@ def blocking(connection: Connection) -> Gateway:
         if connection not in _blocking:
             _blocking[connection] = openai.OpenAI(**_arguments(connection))
         # Connections that differ in their clock alone are equal: they share the client, not the gateway.
-        return Gateway(_blocking[connection], connection.clock)
+        return Gateway(_blocking[connection], connection)
 
 
 def asynchronous(connection: Connection) -> Gateway:
@@ -42,7 +42,7 @@ def asynchronous(connection: Connection) -> Gateway:
         if callable(connection.api_key):
             arguments["api_key"] = _off_the_loop(connection.api_key)
         clients[connection] = openai.AsyncOpenAI(**arguments)
-    return Gateway(clients[connection], connection.clock)
+    return Gateway(clients[connection], connection)
 
 
 def _off_the_loop(fresh_key: Callable[[], str]) -> Callable[[], Awaitable[str]]:

@@ -20,9 +20,11 @@ __all__ = [
     "UnreadableAnswerError",
     "advised",
     "doubt",
+    "is_absent",
     "is_repeatable",
     "readable",
     "server_hint",
+    "status_error",
 ]
 
 CALL_ERRORS = (openai.OpenAIError,)
@@ -57,6 +59,33 @@ class UnreadableAnswerError(openai.APIConnectionError):
         )
 
 
+_STATUS_ERRORS: Mapping[int, type[openai.APIStatusError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    409: openai.ConflictError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+}
+
+
+def status_error(response: httpx2.Response) -> openai.APIStatusError:
+    """Make of a refusal the error that the client itself raises on it."""
+    content: object = response.text
+    with contextlib.suppress(ValueError):
+        content = response.json()
+    body = cast(
+        "Mapping[str, object]", content if isinstance(content, dict) else {"error": content}
+    )
+    other = openai.InternalServerError if response.status_code >= 500 else openai.APIStatusError
+    return _STATUS_ERRORS.get(response.status_code, other)(
+        f"Error code: {response.status_code} - {content}",
+        response=response,
+        body=body.get("error", body),
+    )
+
+
 def is_repeatable(error: BaseException) -> bool:
     """Say whether the same call may go through later; the server's own word comes first."""
     if isinstance(error, openai.APIStatusError):
@@ -65,6 +94,11 @@ def is_repeatable(error: BaseException) -> bool:
             return word == "true"
         return error.status_code == 429 or _may_have_taken_effect(error)
     return isinstance(error, openai.APIConnectionError)
+
+
+def is_absent(error: BaseException) -> bool:
+    """Say whether the model does not answer, while another one may: not found, or a failing service."""
+    return isinstance(error, openai.NotFoundError | openai.InternalServerError)
 
 
 def _may_have_taken_effect(error: openai.APIError) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar, cast
 
 import openai
 
@@ -16,7 +16,9 @@ from gpt4o_tune._gateway.failures import (
     is_repeatable,
     readable,
 )
-from gpt4o_tune._gateway.parallel import in_tasks, in_threads
+from gpt4o_tune._gateway.lanes import Lanes
+from gpt4o_tune._gateway.many import Call, ManyCalls, Traffic, Watcher
+from gpt4o_tune._gateway.parallel import in_private_loop, in_running_loop, in_tasks, in_threads
 from gpt4o_tune._gateway.retrying import repeating
 
 if TYPE_CHECKING:
@@ -25,21 +27,25 @@ if TYPE_CHECKING:
         Awaitable,
         Callable,
         Coroutine,
+        Iterable,
         Mapping,
         Sequence,
     )
 
-    from openai.types import FileObject, Model, Moderation, Upload
-    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+    from openai.types import Batch, FileObject, Model, Moderation, Upload
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
     from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
-    from gpt4o_tune._connection import Clock
+    from gpt4o_tune._connection import Connection
 
 __all__ = ["CONTROL_TIMEOUT", "READ_PATIENCE", "Gateway"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+Purpose: TypeAlias = Literal["fine-tune", "batch"]
+"""What a file of ours is for."""
 
 CONTROL_TIMEOUT = 60.0
 """Seconds for one call that carries no file and asks for no generation."""
@@ -60,8 +66,9 @@ CHAT_PATIENCE = 120.0
 class Gateway(Paced):
     """The network verbs of this library over one openai client."""
 
-    def __init__(self, client: openai.OpenAI | openai.AsyncOpenAI, clock: Clock) -> None:
-        super().__init__(clock, blocking=isinstance(client, openai.OpenAI))
+    def __init__(self, client: openai.OpenAI | openai.AsyncOpenAI, connection: Connection) -> None:
+        super().__init__(connection.clock, blocking=isinstance(client, openai.OpenAI))
+        self._connection = connection
         # One annotation for both clients: `settle` awaits what needs awaiting.
         self._client = cast("openai.AsyncOpenAI", client)
         self._base_url = str(client.base_url).rstrip("/")
@@ -98,14 +105,20 @@ class Gateway(Paced):
             return await self._answer(call)
 
     async def upload_file(
-        self, stream: BinaryIO, *, filename: str, expires_after: int | None
+        self,
+        stream: BinaryIO,
+        *,
+        filename: str,
+        expires_after: int | None,
+        purpose: Purpose = "fine-tune",
     ) -> FileObject:
-        """Send a training file once; `filename` must end in `.jsonl`.
+        """Send a file once; `filename` must end in `.jsonl`.
 
         Args:
             stream: The bytes; they are sent as they are read.
             filename: What the service calls the file.
             expires_after: Seconds after which the service deletes it; None keeps it.
+            purpose: What it is for.
 
         Raises:
             UnconfirmedError: The call failed, and the file may be there all the same.
@@ -114,7 +127,7 @@ class Gateway(Paced):
         return await self._send(
             lambda: self._client.files.create(
                 file=(filename, stream),
-                purpose="fine-tune",
+                purpose=purpose,
                 expires_after=_lifetime(expires_after),
                 timeout=TRANSFER_TIMEOUT,
             )
@@ -176,15 +189,17 @@ class Gateway(Paced):
     async def retrieve_file(self, file_id: str) -> FileObject:
         return await self.read(lambda: self._client.files.retrieve(file_id))
 
-    async def find_files(self, filename: str) -> list[FileObject]:
-        """List the training files of that name, newest first."""
-        return [file for file in await self.list_files() if file.filename == filename]
+    async def find_files(
+        self, filename: str, *, purpose: Purpose = "fine-tune"
+    ) -> list[FileObject]:
+        """List the files of that name and purpose, newest first."""
+        return [file for file in await self.list_files(purpose) if file.filename == filename]
 
-    async def list_files(self) -> list[FileObject]:
-        """List every training file, newest first."""
+    async def list_files(self, purpose: Purpose = "fine-tune") -> list[FileObject]:
+        """List every file of one purpose, newest first."""
 
         async def pages() -> list[FileObject]:
-            return await self._all(self._client.files.list(purpose="fine-tune", limit=1000))
+            return await self._all(self._client.files.list(purpose=purpose, limit=1000))
 
         return await self.read(pages)
 
@@ -292,6 +307,54 @@ class Gateway(Paced):
 
         return await self.read(pages, patience=patience)
 
+    async def create_batch(
+        self, input_file_id: str, *, endpoint: str, metadata: Mapping[str, str]
+    ) -> Batch:
+        """Send the create call of a batch exactly once, whatever happens to it.
+
+        Raises:
+            UnconfirmedError: The call failed, and the batch may exist all the same.
+            openai.APIStatusError: The server has plainly refused.
+        """
+        create: Any = self._client.batches.create
+        return await self._send(
+            lambda: create(
+                input_file_id=input_file_id,
+                endpoint=endpoint,
+                completion_window="24h",
+                metadata=dict(metadata),
+            )
+        )
+
+    async def retrieve_batch(self, batch_id: str, *, patience: float = READ_PATIENCE) -> Batch:
+        timeout = self._timeout(patience)
+        return await self.read(
+            lambda: self._client.batches.retrieve(batch_id, timeout=timeout()), patience=patience
+        )
+
+    async def list_batches(self, *, most: int, patience: float = READ_PATIENCE) -> list[Batch]:
+        """List up to `most` batches, newest first."""
+
+        async def pages() -> list[Batch]:
+            batches = await self._all(
+                self._client.batches.list(limit=min(most, 100)),
+                enough=lambda batches: len(batches) >= most,
+            )
+            return batches[:most]
+
+        return await self.read(pages, patience=patience)
+
+    async def cancel_batch(self, batch_id: str) -> Batch:
+        """Cancel a batch. Cancelling twice changes nothing, so the call is repeated like a read."""
+        try:
+            return await self.read(lambda: self._client.batches.cancel(batch_id))
+        except (openai.BadRequestError, openai.ConflictError):
+            # It ended meanwhile, or the answer to a first request was lost.
+            batch = await self.retrieve_batch(batch_id)
+            if str(batch.status) in ("validating", "in_progress", "finalizing"):
+                raise
+            return batch
+
     async def find_model(self, name: str) -> Model | None:
         """Look a model up; None where the service does not know it or does not tell."""
         try:
@@ -351,13 +414,77 @@ class Gateway(Paced):
             raise UnreadableAnswerError(self._base_url)
         return [_flagged(result) for result in results]
 
-    async def stream_chat(
+    async def parse_chat(
+        self, request: Mapping[str, object], *, response_format: type[Out]
+    ) -> ParsedChatCompletion[Out]:
+        """Ask for one completion in a format, which the client writes as a strict JSON schema.
+
+        Raises:
+            openai.LengthFinishReasonError: The answer was cut off, so it cannot be read.
+            openai.ContentFilterFinishReasonError: The service held the answer back.
+            ValueError: The text does not follow the format, or the format is no pydantic model.
+        """
+        arguments = cast("dict[str, Any]", {"timeout": TRANSFER_TIMEOUT, **request})
+        parse: Any = self._client.chat.completions.parse
+        return await self.read(
+            lambda: parse(response_format=response_format, **arguments), patience=CHAT_PATIENCE
+        )
+
+    async def chat_many(
+        self,
+        calls: Iterable[Call],
+        watcher: Watcher,
+        *,
+        at_once: int,
+        timeout: float,
+        max_attempts: int,
+        answer_tokens: int | None = None,
+    ) -> Traffic:
+        """Make many chat calls at the pace that the service allows, handing over each as it ends.
+
+        Over a blocking client they run on an event loop in a private thread, which no caller sees.
+
+        Args:
+            calls: Bodies of chat requests.
+            watcher: Takes what each call comes to.
+            at_once: Most calls in flight.
+            timeout: Seconds for one call, from its first attempt on.
+            max_attempts: Attempts of one call; refusals for the rate (429) come on top.
+            answer_tokens: The `max_tokens` of the calls, which services count beforehand.
+        """
+
+        async def work() -> Traffic:
+            async with Lanes(
+                self._client,
+                "/chat/completions",
+                api_key=self._connection.api_key,
+                at_once=at_once,
+            ) as lanes:
+                return await ManyCalls(
+                    lanes,
+                    self._clock,
+                    watcher,
+                    base_url=self._base_url,
+                    at_once=at_once,
+                    timeout=timeout,
+                    max_attempts=max_attempts,
+                    answer_tokens=answer_tokens,
+                ).run(calls)
+
+        if self._blocking:
+            return in_private_loop(work, watcher.look)
+        return await in_running_loop(work, watcher.look)
+
+    async def open_stream(
         self, request: Mapping[str, object]
     ) -> AsyncIterator[ChatCompletionChunk]:
-        """Ask for one completion and yield its chunks as they arrive; opening is repeated, the rest not."""
+        """Ask for one completion in chunks, which come as they arrive; opening is repeated, the rest not."""
         stream = await self.read(
             lambda: self._completion({**request, "stream": True}), patience=CHAT_PATIENCE
         )
+        return self._chunks(stream)
+
+    async def _chunks(self, stream: Any) -> AsyncIterator[ChatCompletionChunk]:
         try:
             if self._blocking:
                 for chunk in stream:

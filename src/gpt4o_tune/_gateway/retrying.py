@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune._connection import Clock
 
-__all__ = ["repeating"]
+__all__ = ["backoff", "repeating"]
 
 log = logging.getLogger("gpt4o_tune")
 
@@ -47,10 +47,10 @@ class _Patience:
 
     def delay(self, state: tenacity.RetryCallState) -> float:
         """Return seconds: the server's hint where it is longer than our own backoff."""
-        backoff = _backoff(state.attempt_number)
+        own = backoff(state.attempt_number)
         hint = server_hint(_error_of(state))
         # A hint of 0 must not become a busy loop, and the last attempt of our own falls on the end.
-        return max(hint, backoff) if hint else min(backoff, self._left())
+        return max(hint, own) if hint else min(own, self._left())
 
     def is_spent(self, state: tenacity.RetryCallState) -> bool:
         """Say whether the next attempt would start after the end."""
@@ -60,7 +60,8 @@ class _Patience:
         return max(0.0, self._end - self._clock.now())
 
 
-def _backoff(attempt: int) -> float:
+def backoff(attempt: int) -> float:
+    """Return seconds to wait after that many attempts, with jitter."""
     # The exponent is bounded since attempts are not.
     full = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt - 1, 16))
     return random.uniform(full / 2, full)  # noqa: S311  # jitter is no secret

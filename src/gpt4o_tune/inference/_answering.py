@@ -12,11 +12,13 @@ from gpt4o_tune._display import bar, live_line
 from gpt4o_tune._drive import run, settle
 from gpt4o_tune._gateway import CALL_ERRORS
 from gpt4o_tune.evaluation import Answer
-from gpt4o_tune.inference._tariff import tariff
 from gpt4o_tune.inference.answer_cache import Kept, cache_key
+from gpt4o_tune.inference.usage import tariff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+
+    from openai.types.chat import ChatCompletion
 
     from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.evaluation import Asker, ModelRequest
@@ -62,32 +64,32 @@ async def ask_model(
                 completion = await gateway.chat(request)
             except CALL_ERRORS as error:
                 return Answer(error=f"{type(error).__name__}: {error}")
-            seconds, usage = gateway.now() - started, completion.usage
-            text = completion.choices[0].message.content if completion.choices else None
-            read = usage.prompt_tokens if usage else None
-            written = usage.completion_tokens if usage else None
-            if text is None:
-                return Answer(
-                    error="no text in the answer",
-                    latency_seconds=seconds,
-                    prompt_tokens=read,
-                    completion_tokens=written,
-                    usd=prices.price(read, written),
-                )
-            kept = Kept(
-                text=text, latency_seconds=seconds, prompt_tokens=read, completion_tokens=written
-            )
-            how.cache.keep(key, model.name, kept)
+            kept = _kept(completion, seconds=gateway.now() - started)
+            if kept.text is not None:
+                how.cache.keep(key, model.name, kept)
         return Answer(
             text=kept.text,
+            error=None if kept.text is not None else "no text in the answer",
             latency_seconds=kept.latency_seconds,
             prompt_tokens=kept.prompt_tokens,
             completion_tokens=kept.completion_tokens,
-            usd=prices.price(kept.prompt_tokens, kept.completion_tokens),
+            usd=None if kept.counts is None else prices.usage(kept.counts).usd,
         )
 
     with _counting(name, len(prompts), how.progress) as counted:
         return await gateway.each(counted(ask), prompts, at_once=how.at_once)
+
+
+def _kept(completion: ChatCompletion, *, seconds: float) -> Kept:
+    used = completion.usage
+    details = used.prompt_tokens_details if used else None
+    return Kept(
+        text=completion.choices[0].message.content if completion.choices else None,
+        latency_seconds=seconds,
+        prompt_tokens=used.prompt_tokens if used else None,
+        cached_tokens=details.cached_tokens if details else None,
+        completion_tokens=used.completion_tokens if used else None,
+    )
 
 
 async def ask_pipeline(
@@ -132,7 +134,7 @@ def asker_of(place: Provider, cache: AnswerCache, *, blocking: bool) -> Asker:
             completion = await gateway.chat(request.to_dict())
             kept = Kept(text=completion.choices[0].message.content or "")
             cache.keep(key, request.model, kept)
-        return kept.text
+        return kept.text or ""
 
     if blocking:
         return lambda request: run(ask(request))

@@ -12,10 +12,10 @@ from gpt4o_tune.evaluation.evaluation import judge as judge_answers
 from gpt4o_tune.evaluation.evaluation import prepared, require_judgeable
 from gpt4o_tune.evaluation.graders.means import Means
 from gpt4o_tune.inference._answering import Asking, ask_model, ask_pipeline, asker_of
-from gpt4o_tune.inference._tariff import tariff
 from gpt4o_tune.inference.answer_cache import AnswerCache
 from gpt4o_tune.inference.candidates import FewShot, Pipeline, Prompted, Retrieved, name_of
 from gpt4o_tune.inference.model import REPEATABLE, CustomModel
+from gpt4o_tune.inference.usage import tariff
 from gpt4o_tune.providers import Provider
 
 if TYPE_CHECKING:

@@ -31,10 +31,24 @@ _START = b'{"key": "'
 class Kept:
     """An answer as it is kept; prices are worked out anew when it is read."""
 
-    text: str
+    text: str | None
     latency_seconds: float | None = None
     prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Those of the prompt tokens that the service had cached."""
+
     completion_tokens: int | None = None
+
+    @property
+    def counts(self) -> Mapping[str, object] | None:
+        """The tokens as a service counts them; None where it did not."""
+        if self.prompt_tokens is None or self.completion_tokens is None:
+            return None
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_tokens or 0},
+            "completion_tokens": self.completion_tokens,
+        }
 
 
 def cache_key(address: str, model: str, messages: object, parameters: Mapping[str, object]) -> str:
@@ -77,6 +91,7 @@ class AnswerCache:
             "text": kept.text,
             "latency_seconds": kept.latency_seconds,
             "prompt_tokens": kept.prompt_tokens,
+            "cached_tokens": kept.cached_tokens,
             "completion_tokens": kept.completion_tokens,
         }
         line = json.dumps({"key": key, "model": model, "answer": answer}, ensure_ascii=True)
@@ -122,6 +137,7 @@ def _read(value: object) -> Kept | None:
         text=text,
         latency_seconds=float(seconds) if isinstance(seconds, int | float) else None,
         prompt_tokens=_count(answer.get("prompt_tokens")),
+        cached_tokens=_count(answer.get("cached_tokens")),
         completion_tokens=_count(answer.get("completion_tokens")),
     )
 

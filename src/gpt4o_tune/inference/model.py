@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from gpt4o_tune._display import html_text
 from gpt4o_tune._drive import iterate, run
+from gpt4o_tune._gateway import CALL_ERRORS
+from gpt4o_tune.errors import ModelNotReadyError
 from gpt4o_tune.evaluation import Comparison, comparable, compare
 from gpt4o_tune.inference.asking import answer_all
+from gpt4o_tune.inference.fallback import Route
+from gpt4o_tune.inference.kept import KeptModel
+from gpt4o_tune.inference.mapping import AT_ONCE, MAX_ATTEMPTS, TIMEOUT, MapOptions, map_requests
+from gpt4o_tune.inference.readiness import READY_TIMEOUT, await_ready, not_ready
+from gpt4o_tune.inference.trained_form import TrainedForm
+from gpt4o_tune.inference.usage import Meter, Usage, tariff
 from gpt4o_tune.providers import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    import os
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
-    from openai.types.chat import ChatCompletion
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
     from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.data import Dataset
     from gpt4o_tune.evaluation import Answer, Grader, SeenRows
+    from gpt4o_tune.inference.results import MapResult
 
 __all__ = ["CustomModel"]
+
+Format = TypeVar("Format")
 
 REPEATABLE: Mapping[str, object] = {"temperature": 0, "seed": 0}
 """Parameters of a comparison, so that it gives the same answers again as far as the service can."""
 
 
-class CustomModel:
+class CustomModel(KeptModel):
     """A model that answers. `FineTuneJob.wait` returns one; its name alone makes one as well.
 
     Every network verb has an asynchronous face whose name ends in `_async`. Parameters of the chat
@@ -43,6 +55,8 @@ class CustomModel:
         provider: Provider | None = None,
         system: str | None = None,
         trained_on: Dataset | None = None,
+        trained_tools: Sequence[str] = (),
+        fallback: str | None = None,
     ) -> None:
         """Name a model; nothing is sent.
 
@@ -51,16 +65,62 @@ class CustomModel:
                 deployment.
             provider: Where it answers; read from the environment where none is given.
             system: The system prompt of `ask`; the one it was trained with, so that it meets again
-                what it knows.
+                what it knows. Conversations that begin with another one are logged once.
             trained_on: The rows it was trained on, so that a comparison refuses to measure on them.
+            trained_tools: Names of the tools that every training row offered; calls without tools are
+                logged once.
+            fallback: Another model at the same provider that answers while this one is not found, or
+                while its service fails and goes on failing. The log says so when it first does;
+                `fell_back`, and the `model` of each completion, say so afterwards. Comparisons never
+                use it.
 
         Raises:
             ProviderError: No provider was given and the environment names none.
         """
-        self.name = name
-        self.provider = provider or Provider.from_environment()
-        self.system = system
+        super().__init__(
+            name,
+            provider=provider or Provider.from_environment(),
+            form=TrainedForm(system=system, tools=tuple(trained_tools)),
+        )
         self._trained_on = trained_on
+        self._route = Route(name, fallback)
+        self._meter = Meter()
+
+    @property
+    def fallback(self) -> str | None:
+        """The model that answers while this one does not."""
+        return self._route.fallback
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether the fallback was ever used."""
+        return self._route.fell_back
+
+    @property
+    def usage(self) -> Usage:
+        """What all answers through this value used and cost so far, in every thread."""
+        return self._meter.total
+
+    def wait_until_ready(self, *, timeout: float = READY_TIMEOUT) -> None:
+        """Wait until the service finds the model: a fresh one can be unknown for minutes.
+
+        Each probe asks for one token; one that is refused costs nothing.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Raises:
+            ModelNotReadyError: It was not found in time.
+        """
+        run(self._wait_until_ready(self.provider.blocking(), timeout))
+
+    async def wait_until_ready_async(self, *, timeout: float = READY_TIMEOUT) -> None:
+        """As `wait_until_ready`, without blocking."""
+        await self._wait_until_ready(self.provider.asynchronous(), timeout)
+
+    async def _wait_until_ready(self, gateway: Gateway, timeout: float) -> None:
+        if not await await_ready(gateway, self.name, timeout=timeout):
+            raise ModelNotReadyError(not_ready(self.name, timeout=timeout), model=self.name)
 
     @property
     def trained_on(self) -> Dataset | None:
@@ -87,8 +147,7 @@ class CustomModel:
     async def _ask(
         self, gateway: Gateway, text: str, system: str | None, parameters: Mapping[str, object]
     ) -> str:
-        messages = self._messages(text, system)
-        completion = await gateway.chat({"model": self.name, "messages": messages, **parameters})
+        completion = await self._chat(gateway, self._messages(text, system), parameters)
         return completion.choices[0].message.content or ""
 
     def chat(
@@ -114,7 +173,95 @@ class CustomModel:
         messages: Sequence[Mapping[str, object]],
         parameters: Mapping[str, object],
     ) -> ChatCompletion:
-        return await gateway.chat({"model": self.name, "messages": list(messages), **parameters})
+        self._watch.look(messages, parameters)
+
+        async def call(name: str) -> ChatCompletion:
+            completion = await gateway.chat(
+                {"model": name, "messages": list(messages), **parameters}
+            )
+            self._count(name, completion)
+            return completion
+
+        return await self._route.ask(gateway, call)
+
+    def parse(
+        self,
+        prompt: str | Sequence[Mapping[str, object]],
+        *,
+        response_format: type[Format],
+        system: str | None = None,
+        **parameters: object,
+    ) -> Format:
+        """Ask for an answer in a format and return it as an instance.
+
+        The format is sent as a strict JSON schema, which the service makes the answer follow.
+
+        Args:
+            prompt: A user message as for `ask`, or a conversation as for `chat`.
+            response_format: A pydantic model, or a dataclass made by pydantic.
+            system: As for `ask`; only with a user message.
+            parameters: Further fields of the chat request.
+
+        Raises:
+            openai.LengthFinishReasonError: The answer was cut off at the limit of tokens.
+            openai.ContentFilterFinishReasonError: The service held the answer back.
+            ValueError: The model refused, or the answer does not follow the format.
+            TypeError: The format is neither.
+
+        Example:
+            >>> class Ticket(pydantic.BaseModel):
+            ...     topic: str
+            ...     urgent: bool
+            >>> model.parse("My parcel never came!", response_format=Ticket)
+            Ticket(topic='delivery', urgent=True)
+        """
+        return run(
+            self._parse(self.provider.blocking(), prompt, response_format, system, parameters)
+        )
+
+    async def parse_async(
+        self,
+        prompt: str | Sequence[Mapping[str, object]],
+        *,
+        response_format: type[Format],
+        system: str | None = None,
+        **parameters: object,
+    ) -> Format:
+        """As `parse`, without blocking."""
+        return await self._parse(
+            self.provider.asynchronous(), prompt, response_format, system, parameters
+        )
+
+    async def _parse(
+        self,
+        gateway: Gateway,
+        prompt: str | Sequence[Mapping[str, object]],
+        response_format: type[Format],
+        system: str | None,
+        parameters: Mapping[str, object],
+    ) -> Format:
+        messages = self._messages(prompt, system) if isinstance(prompt, str) else list(prompt)
+        self._watch.look(messages, parameters)
+
+        async def call(name: str) -> Format:
+            request = {"model": name, "messages": messages, **parameters}
+            try:
+                completion = await gateway.parse_chat(request, response_format=response_format)
+            except CALL_ERRORS as error:
+                # An answer that was cut off is billed all the same.
+                if (cut := getattr(error, "completion", None)) is not None:
+                    self._count(name, cut)
+                raise
+            self._count(name, completion)
+            message = completion.choices[0].message
+            if message.parsed is None:
+                fault = (
+                    f"refused: {message.refusal}" if message.refusal else "gave no text to parse"
+                )
+                raise ValueError(f"{name!r} {fault}")
+            return message.parsed
+
+        return await self._route.ask(gateway, call)
 
     def stream(
         self,
@@ -150,11 +297,118 @@ class CustomModel:
         parameters: Mapping[str, object],
     ) -> AsyncIterator[str]:
         messages = self._messages(prompt, system) if isinstance(prompt, str) else list(prompt)
-        request = {"model": self.name, "messages": messages, **parameters}
-        async for chunk in gateway.stream_chat(request):
+        self._watch.look(messages, parameters)
+        request: dict[str, object] = {"messages": messages, **parameters}
+        if self.provider.kind != "compatible":
+            # The last chunk then counts the tokens; a compatible service may not know the field.
+            request.setdefault("stream_options", {"include_usage": True})
+
+        async def opened(name: str) -> tuple[str, AsyncIterator[ChatCompletionChunk]]:
+            chunks = await gateway.open_stream({**request, "model": name})
+            return name, chunks
+
+        name, chunks = await self._route.ask(gateway, opened)
+        counts: object = None
+        async for chunk in chunks:
+            counts = chunk.usage.to_dict() if chunk.usage else counts
             for choice in chunk.choices:
                 if choice.delta.content:
                     yield choice.delta.content
+        self._meter.add(tariff(name, self.provider.kind).usage(counts))
+
+    def map(
+        self,
+        inputs: Iterable[str | Sequence[Mapping[str, object]]] | Dataset,
+        *,
+        system: str | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        at_once: int = AT_ONCE,
+        budget_usd: float | None = None,
+        timeout: float = TIMEOUT,
+        max_attempts: int = MAX_ATTEMPTS,
+        progress: bool | None = None,
+        **parameters: object,
+    ) -> MapResult:
+        """Ask thousands of inputs, at the pace that the service allows, and keep their order.
+
+        The pace follows the service's rate-limit headers; a refusal (429) slows all calls down once. A
+        call that fails for good is an error in its place and costs no other one.
+
+        Args:
+            inputs: Texts as for `ask`, conversations as for `chat`, or a dataset: its rows are asked
+                without their last answer, with their tools.
+            system: The system prompt of texts; the model's own where none is given.
+            journal: A file that keeps each answer as it comes. The same call with the same file goes
+                on after a crash and asks what has no answer yet, errors included.
+            at_once: Most calls in flight at the same time.
+            budget_usd: Send no call that might exceed it, answers in the journal included. Each call in
+                flight is counted as the dearest so far, so the first goes alone. What is left unasked
+                is named in `stopped` and `errors`.
+            timeout: Seconds for one input, with all its attempts.
+            max_attempts: Attempts for one input on failures such as 500; refusals for the rate come on
+                top.
+            progress: False is silent, True always writes, None writes only to a terminal or notebook.
+            parameters: Further fields of the chat requests, the same for all.
+
+        Raises:
+            JournalError: The journal is of other inputs or parameters, damaged, or in use.
+            ProviderError: There is a budget, but no price for the model is known.
+            openai.AuthenticationError: The key is wrong, so nothing was answered at all.
+
+        Example:
+            >>> result = model.map(["Where is my parcel?", "Reset my password"], journal="run.jsonl")
+            >>> result.texts, result.errors, result.usd
+        """
+        options = MapOptions(
+            at_once=at_once,
+            timeout=timeout,
+            max_attempts=max_attempts,
+            budget_usd=budget_usd,
+            journal=journal,
+            progress=progress,
+        )
+        return run(self._map(self.provider.blocking(), inputs, system, options, parameters))
+
+    async def map_async(
+        self,
+        inputs: Iterable[str | Sequence[Mapping[str, object]]] | Dataset,
+        *,
+        system: str | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        at_once: int = AT_ONCE,
+        budget_usd: float | None = None,
+        timeout: float = TIMEOUT,
+        max_attempts: int = MAX_ATTEMPTS,
+        progress: bool | None = None,
+        **parameters: object,
+    ) -> MapResult:
+        """As `map`, without blocking."""
+        options = MapOptions(
+            at_once=at_once,
+            timeout=timeout,
+            max_attempts=max_attempts,
+            budget_usd=budget_usd,
+            journal=journal,
+            progress=progress,
+        )
+        return await self._map(self.provider.asynchronous(), inputs, system, options, parameters)
+
+    async def _map(
+        self,
+        gateway: Gateway,
+        inputs: Iterable[str | Sequence[Mapping[str, object]]] | Dataset,
+        system: str | None,
+        options: MapOptions,
+        parameters: Mapping[str, object],
+    ) -> MapResult:
+        return await map_requests(
+            gateway,
+            self._requests(inputs, system, parameters),
+            route=self._route,
+            kind=self.provider.kind,
+            meter=self._meter,
+            options=options,
+        )
 
     def compare(
         self,
@@ -230,9 +484,11 @@ class CustomModel:
             place = candidate.provider
             answers[candidate.name] = await answer_all(
                 place.blocking() if blocking else place.asynchronous(),
-                candidate.name,
                 prompts,
+                # No fallback: a comparison is of the models that it names.
+                route=Route(candidate.name, None),
                 kind=place.kind,
+                meter=candidate._meter,
                 parameters={**REPEATABLE, **parameters},
                 at_once=at_once,
                 progress=progress,
@@ -263,8 +519,22 @@ class CustomModel:
             raise ValueError(f"{fault}; pass against= one or more other models")
         return every
 
+    def _renamed(self, name: str) -> Self:
+        return type(self)(
+            name,
+            provider=self.provider,
+            system=self.system,
+            trained_on=self._trained_on,
+            trained_tools=self._form.tools,
+            fallback=self.fallback,
+        )
+
     def _seen(self, dataset: Dataset) -> SeenRows | None:
         return None if self._trained_on is None else dataset.overlap(self._trained_on)
+
+    def _count(self, name: str, completion: ChatCompletion) -> None:
+        counts = completion.usage.to_dict() if completion.usage else None
+        self._meter.add(tariff(name, self.provider.kind).usage(counts))
 
     def _messages(self, text: str, system: str | None) -> list[dict[str, object]]:
         prompt = self.system if system is None else system

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
+import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from gpt4o_tune._drive import run, takes_arguments_of
 from gpt4o_tune._gateway import READ_PATIENCE
 from gpt4o_tune.catalog import DEFAULT_MODEL
+from gpt4o_tune.inference.readiness import READY_TIMEOUT, await_ready, not_ready
 from gpt4o_tune.jobs import pausing
 from gpt4o_tune.jobs.launch import launch
 from gpt4o_tune.jobs.live_dates import planned
 from gpt4o_tune.jobs.outcome import model_of
 from gpt4o_tune.jobs.plan import IfExists, LaunchPlan, make_plan
-from gpt4o_tune.jobs.readiness import READY_TIMEOUT, await_ready
 from gpt4o_tune.jobs.recording import begin, completed
 from gpt4o_tune.jobs.seen import SeenJob
 from gpt4o_tune.jobs.stopping import Stopping
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from gpt4o_tune.jobs.stopping import StopRule
 
 __all__ = ["FineTuneJob"]
+
+log = logging.getLogger("gpt4o_tune")
 
 
 class FineTuneJob(SeenJob):
@@ -355,7 +358,11 @@ class FineTuneJob(SeenJob):
             )
         if stopping is not None:
             await stopping.conclude(gateway, self.raw, patience=patience)
-        model = model_of(self.raw, provider=self.provider, trained_on=self._training)
-        if profile.answers_late and (patience := min(ready_timeout, end - gateway.now())) > 0:
-            await await_ready(gateway, model.name, timeout=patience)
+        model = model_of(
+            self.raw, provider=self.provider, trained_on=self._training, form=self._form
+        )
+        patience = min(ready_timeout, end - gateway.now()) if profile.answers_late else 0.0
+        if patience > 0 and not await await_ready(gateway, model.name, timeout=patience):
+            # The job has succeeded, so its model is there all the same.
+            log.warning("%s", not_ready(model.name, timeout=patience))
         return model

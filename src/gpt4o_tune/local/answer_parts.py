@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from gpt4o_tune.local.engines import ToolCall, parse_tool_calls
+from gpt4o_tune.local.engines import parse_tool_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from gpt4o_tune.local.engines import GeneratedToken
 
 FinishReason = Literal["stop", "length", "tool_calls"]
+CallReading = Literal["as text", "checked", "guided"]
+"""What becomes of tokens that an engine marks as tool calls: they stay text; or they are calls if
+they turn out to be sound ones; or a grammar saw to it that they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,17 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
-    """The tool calls that the model asks for instead of answering."""
+class CallStart:
+    """The beginning of a call that the model asks for."""
 
-    calls: tuple[ToolCall, ...]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallArguments:
+    """A piece of the arguments of the call that began last."""
+
     text: str
-    """The same as the model wrote it, for counting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +49,27 @@ class End:
     reason: FinishReason
 
 
-Part = Text | Calls | End
+Part = Text | CallStart | CallArguments | End
 
 
 def read_parts(
-    tokens: Iterator[GeneratedToken], *, stops: Sequence[str], takes_calls: bool
+    tokens: Iterator[GeneratedToken], *, stops: Sequence[str], calls: CallReading
 ) -> Iterator[Part]:
     """Turn tokens into parts, the last of which is an `End`.
 
     Args:
         tokens: What the engine generates; read no further than needed.
-        stops: Texts that end the answer and do not appear in it.
-        takes_calls: Read what the engine marks as tool calls; otherwise it is text.
+        stops: Texts that end the answer and do not appear in it. They do not end calls.
+        calls: How to read tool calls.
     """
-    parts = _cut(tokens, stops)
-    for part in parts:
-        if isinstance(part, Text) and takes_calls and _is_call(part):
-            yield from _read_calls([part, *parts])
-            return
-        yield part
-
-
-def _is_call(part: Text) -> bool:
-    return bool(part.tokens) and part.tokens[0].is_tool_call
-
-
-def _cut(tokens: Iterator[GeneratedToken], stops: Sequence[str]) -> Iterator[Text | End]:
     text, held = "", list["GeneratedToken"]()
     for token in tokens:
+        if token.is_tool_call and calls != "as text":
+            if held:
+                yield Text(text, tuple(held))
+            rest = chain([token], tokens)
+            yield from _guided(rest) if calls == "guided" else _checked(rest, stops)
+            return
         text += token.text
         held.append(token)
         cut = min((at for stop in stops if (at := text.find(stop)) >= 0), default=None)
@@ -100,15 +102,45 @@ def _may_begin(text: str, stop: str) -> bool:
     return any(text.endswith(stop[:length]) for length in range(1, len(stop)))
 
 
-def _read_calls(parts: Sequence[Text | End]) -> Iterator[Part]:
-    """Give tool calls where all of the text is made of sound ones, otherwise the text as it is."""
-    text = "".join(part.text for part in parts if isinstance(part, Text))
-    calls = parse_tool_calls(text)
-    if calls and all(call.name and _is_object(call.arguments) for call in calls):
-        yield Calls(calls, text)
-        yield End("tool_calls")
-    else:
-        yield from parts
+def _guided(tokens: Iterator[GeneratedToken]) -> Iterator[Part]:
+    """Give calls piece by piece as they are written."""
+    name: str | None = ""
+    for token in tokens:
+        for index, line in enumerate(token.text.split("\n")):
+            name = "" if index else name
+            if name is None:
+                arguments = line
+            else:
+                name, space, arguments = (name + line).partition(" ")
+                if not space:
+                    continue
+                yield CallStart(name)
+                name = None
+            if arguments:
+                yield CallArguments(arguments)
+        if token.finish_reason is not None:
+            yield End("tool_calls" if token.finish_reason == "stop" else token.finish_reason)
+            return
+
+
+def _checked(tokens: Iterator[GeneratedToken], stops: Sequence[str]) -> Iterator[Part]:
+    """Give calls where all of the text is made of sound ones, otherwise the text as it is."""
+    held = [*_until_end(tokens)]
+    calls = parse_tool_calls("".join(token.text for token in held))
+    if not calls or not all(call.name and _is_object(call.arguments) for call in calls):
+        yield from read_parts(iter(held), stops=stops, calls="as text")
+        return
+    for call in calls:
+        yield CallStart(call.name)
+        yield CallArguments(call.arguments)
+    yield End("tool_calls")
+
+
+def _until_end(tokens: Iterator[GeneratedToken]) -> Iterator[GeneratedToken]:
+    for token in tokens:
+        yield token
+        if token.finish_reason is not None:
+            return
 
 
 def _is_object(arguments: str) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.catalog import base_id, load
-from gpt4o_tune.local.engines import GeneratedToken
+from gpt4o_tune.local.engines import UNCHANGED, recite
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.stand_in import load_engine, untrained_answer
 
@@ -18,7 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpt4o_tune.catalog import Model
-    from gpt4o_tune.local.engines import LanguageModel, Message
+    from gpt4o_tune.local.engines import (
+        Adjustments,
+        AnswerShape,
+        GeneratedToken,
+        LanguageModel,
+        Message,
+    )
     from gpt4o_tune.local.store import Store
 
 _LOADED_MODELS = 4
@@ -33,12 +38,18 @@ class Answerer:
     base: Model
     """The catalog's entry, by which tokens are counted."""
     language_model: LanguageModel
+    engine: str
 
 
 class Answering:
-    """Finds models by id, and keeps the ones used last in memory."""
+    """Finds models by id, and keeps the ones used last in memory.
 
-    def __init__(self, store: Store) -> None:
+    Attributes:
+        engine: What stands in for the base models.
+    """
+
+    def __init__(self, store: Store, *, engine: str) -> None:
+        self.engine = engine
         self._store = store
         self._catalog = load()
         self._loaded: OrderedDict[str, LanguageModel] = OrderedDict()
@@ -74,9 +85,16 @@ class Answering:
         if tuned := self._store.models.find(model_id):
             language_model = self._load(self._store.models.directory(tuned), tuned.engine)
             base = self._catalog.get(tuned.base_model)
-            return Answerer(name=tuned.id, base=base, language_model=language_model)
+            return Answerer(
+                name=tuned.id, base=base, language_model=language_model, engine=tuned.engine
+            )
         base = self.require_base(model_id)
-        return Answerer(name=base.name, base=base, language_model=Untrained(base.name))
+        return Answerer(
+            name=base.name,
+            base=base,
+            language_model=Untrained(base.name),
+            engine=self.engine,
+        )
 
     def _load(self, directory: Path, engine: str) -> LanguageModel:
         key = str(directory)
@@ -90,10 +108,14 @@ class Answering:
 
 
 class Untrained:
-    """Stands in for a base model: it answers everything with one sentence that says what it is."""
+    """Stands in for a base model: it answers everything with one sentence that says what it is.
+
+    Where the answer has a format, it is the shortest of that format, with the sentence wherever a
+    string is free.
+    """
 
     def __init__(self, model: str) -> None:
-        self._words = re.findall(r"\s*\S+", untrained_answer(model))
+        self._sentence = untrained_answer(model)
 
     def generate(
         self,
@@ -104,15 +126,8 @@ class Untrained:
         top_p: float = 1.0,
         seed: int | None = None,
         top_logprobs: int = 0,
+        shape: AnswerShape | None = None,
+        adjustments: Adjustments = UNCHANGED,
     ) -> Iterator[GeneratedToken]:
-        """Yield the sentence word by word; only `max_tokens` changes anything."""
-        words = self._words[:max_tokens]
-        for word in words[:-1]:
-            yield GeneratedToken(word, 0.0, _only(word, top_logprobs))
-        last = words[-1]
-        reason = "stop" if len(words) == len(self._words) else "length"
-        yield GeneratedToken(last, 0.0, _only(last, top_logprobs), finish_reason=reason)
-
-
-def _only(word: str, top_logprobs: int) -> tuple[tuple[str, float], ...]:
-    return ((word, 0.0),) if top_logprobs else ()
+        """Yield the answer word by word; only `max_tokens` and `shape` change anything."""
+        return recite(self._sentence, max_tokens=max_tokens, top_logprobs=top_logprobs, shape=shape)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data.tokens import count_row, count_text
-from gpt4o_tune.local.answer_parts import Calls, End, Part, Text, read_parts
+from gpt4o_tune.local.answer_parts import CallReading, Part, read_parts
+from gpt4o_tune.local.answer_shape import adjustments_of, shape_of
+from gpt4o_tune.local.choices import Choice
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.ids import new_id
-from gpt4o_tune.local.stand_in import ENGINE
+from gpt4o_tune.local.store.records import CompletionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator
 
     from gpt4o_tune.local.answering import Answerer
-    from gpt4o_tune.local.engines import GeneratedToken, ToolCall
     from gpt4o_tune.local.routes.chat_bodies import ChatBody
 
 _DEFAULT_MAX_TOKENS = 1024
@@ -26,46 +26,77 @@ class Completion:
     """One request for answers to a conversation.
 
     Raises:
-        ApiError: The conversation or the answer asked for is too long for the model.
+        ApiError: The conversation or the answer asked for is too long for the model, or what the
+            answer should be is unsound.
     """
 
-    def __init__(self, answerer: Answerer, body: ChatBody) -> None:
+    def __init__(self, answerer: Answerer, body: ChatBody, *, now: float) -> None:
         self._answerer = answerer
         self._body = body
         self._messages = [message.model_dump(exclude_unset=True) for message in body.messages]
         self._prompt_tokens = self._count_prompt()
         self._completion_tokens = 0
+        self._shape = shape_of(body)
+        self._adjustments = adjustments_of(body, encoding_name=answerer.base.encoding)
+        # A call of the one function that was named ends as any answer does, as OpenAI's guide says.
+        is_named = body.named_function is not None
+        self._choices = [
+            Choice(index, has_logprobs=bool(body.logprobs), is_named_call=is_named)
+            for index in range(body.n or 1)
+        ]
         self._head: dict[str, object] = {
             "id": new_id("chatcmpl-", length=29),
-            "created": int(time.time()),
+            "created": int(now),
             "model": answerer.name,
-            "system_fingerprint": f"fp_stand_in_{ENGINE}",
+            "system_fingerprint": f"fp_stand_in_{answerer.engine}",
             "service_tier": "default",
         }
 
-    def whole(self) -> dict[str, object]:
-        """Generate all answers and render them as one object."""
-        choices = [self._choice(index) for index in range(self._body.n or 1)]
+    def rendered(self) -> dict[str, object]:
+        """Render the answers as one object, once `chunks` has come to its end."""
         return {
             **self._head,
             "object": "chat.completion",
-            "choices": choices,
+            "choices": [choice.rendered() for choice in self._choices],
             "usage": self._usage(),
         }
+
+    def record(self) -> CompletionRecord:
+        """Give the answers, and what was asked, as they are stored."""
+        body = self._body
+        rendered = self.rendered()
+        asked = body.model_dump(
+            include={
+                "temperature",
+                "top_p",
+                "seed",
+                "presence_penalty",
+                "frequency_penalty",
+                "response_format",
+                "tools",
+                "tool_choice",
+            },
+            by_alias=True,
+        )
+        return CompletionRecord(
+            id=str(rendered["id"]),
+            model=str(rendered["model"]),
+            content={**rendered, **asked, "input_user": body.user},
+            messages=tuple(self._messages),
+            metadata=body.metadata,
+        )
 
     def chunks(self) -> Generator[dict[str, object]]:
         """Generate all answers, one after the other, and render each part as it comes."""
         options = self._body.stream_options
         has_usage = options is not None and bool(options.include_usage)
-        for index in range(self._body.n or 1):
-            for delta, logprobs, reason in self._deltas(index):
-                choice: dict[str, object] = {
-                    "index": index,
-                    "delta": delta,
-                    "logprobs": logprobs,
-                    "finish_reason": reason,
-                }
-                yield self._chunk([choice], {"usage": None} if has_usage else {})
+        usage: dict[str, object] = {"usage": None} if has_usage else {}
+        for choice in self._choices:
+            start: dict[str, object] = {"role": "assistant", "content": "", "refusal": None}
+            yield self._chunk([choice.piece(start)], usage)
+            for part in self._parts(choice):
+                if (piece := choice.piece_of(part)) is not None:
+                    yield self._chunk([piece], usage)
         if has_usage:
             yield self._chunk([], {"usage": self._usage()})
 
@@ -74,53 +105,7 @@ class Completion:
     ) -> dict[str, object]:
         return {**self._head, "object": "chat.completion.chunk", "choices": choices, **usage}
 
-    def _choice(self, index: int) -> dict[str, object]:
-        text = ""
-        tokens: list[GeneratedToken] = []
-        calls: list[dict[str, object]] = []
-        reason = "stop"
-        for part in self._parts(index):
-            match part:
-                case Text():
-                    text += part.text
-                    tokens += part.tokens
-                case Calls():
-                    calls = [_call_object(call) for call in part.calls]
-                case End():
-                    reason = part.reason
-        message: dict[str, object] = {
-            "role": "assistant",
-            "content": None if calls else text,
-            "refusal": None,
-        }
-        if calls:
-            message["tool_calls"] = calls
-        return {
-            "index": index,
-            "message": message,
-            "logprobs": self._logprobs(tokens),
-            "finish_reason": reason,
-        }
-
-    def _deltas(
-        self, index: int
-    ) -> Iterator[tuple[dict[str, object], dict[str, object] | None, str | None]]:
-        yield {"role": "assistant", "content": "", "refusal": None}, None, None
-        for part in self._parts(index):
-            match part:
-                case Text():
-                    if part.text:
-                        yield {"content": part.text}, self._logprobs(part.tokens), None
-                case Calls():
-                    calls = [
-                        {"index": place, **_call_object(call)}
-                        for place, call in enumerate(part.calls)
-                    ]
-                    yield {"tool_calls": calls}, None, None
-                case End():
-                    yield {}, None, part.reason
-
-    def _parts(self, index: int) -> Iterator[Part]:
+    def _parts(self, choice: Choice) -> Iterator[Part]:
         """Generate one answer and count its tokens once it is complete."""
         body = self._body
         tokens = self._answerer.language_model.generate(
@@ -128,15 +113,20 @@ class Completion:
             max_tokens=body.token_limit or _DEFAULT_MAX_TOKENS,
             temperature=1.0 if body.temperature is None else body.temperature,
             top_p=1.0 if body.top_p is None else body.top_p,
-            seed=None if body.seed is None else body.seed + index,
+            seed=None if body.seed is None else body.seed + choice.index,
             top_logprobs=body.top_logprobs or 0,
+            shape=self._shape,
+            adjustments=self._adjustments,
         )
-        written = ""
-        for part in read_parts(tokens, stops=body.stops, takes_calls=body.tool_choice != "none"):
-            if not isinstance(part, End):
-                written += part.text
+        for part in read_parts(tokens, stops=body.stops, calls=self._call_reading()):
+            choice.add(part)
             yield part
-        self._completion_tokens += count_text(written, encoding=self._answerer.base.encoding)
+        self._completion_tokens += count_text(choice.written, encoding=self._answerer.base.encoding)
+
+    def _call_reading(self) -> CallReading:
+        if self._body.tool_choice == "none":
+            return "as text"
+        return "guided" if self._shape is not None and self._shape.calls else "checked"
 
     def _count_prompt(self) -> int:
         base = self._answerer.base
@@ -167,27 +157,3 @@ class Completion:
             "completion_tokens": self._completion_tokens,
             "total_tokens": self._prompt_tokens + self._completion_tokens,
         }
-
-    def _logprobs(self, tokens: Sequence[GeneratedToken]) -> dict[str, object] | None:
-        if not self._body.logprobs:
-            return None
-        content = [
-            {
-                **_token_object(token.text, token.logprob),
-                "top_logprobs": [_token_object(text, logprob) for text, logprob in token.top],
-            }
-            for token in tokens
-        ]
-        return {"content": content, "refusal": None}
-
-
-def _token_object(text: str, logprob: float) -> dict[str, object]:
-    return {"token": text, "logprob": logprob, "bytes": [*text.encode("utf-8", "replace")]}
-
-
-def _call_object(call: ToolCall) -> dict[str, object]:
-    return {
-        "id": new_id("call_"),
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
-    }

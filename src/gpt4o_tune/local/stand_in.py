@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 ENGINE = "tiny"
 """The engine of new jobs."""
+SCRIPTED = "scripted"
+"""The engine of the service for tests, which does not train."""
 HEADER = "x-gpt4o-tune-stand-in"
 """Response header that names the engine."""
 
@@ -19,17 +21,27 @@ def load_engine(name: str) -> TrainingEngine:
     Raises:
         ValueError: No engine has this name.
     """
-    if name != ENGINE:
-        raise ValueError(f"unknown training engine {name!r}; this version has {ENGINE!r}")
-    from gpt4o_tune.local.engines.tiny import TinyEngine
+    if name == ENGINE:
+        from gpt4o_tune.local.engines.tiny import TinyEngine
 
-    return TinyEngine()
+        return TinyEngine()
+    if name == SCRIPTED:
+        from gpt4o_tune.local.engines.scripted import ScriptedEngine
+
+        return ScriptedEngine()
+    known = f"{ENGINE!r} and {SCRIPTED!r}"
+    raise ValueError(f"unknown training engine {name!r}; this version has {known}")
 
 
-def training_notice(model: str) -> str:
+def training_notice(model: str, engine: str) -> str:
     """Say in a job's history what is being trained."""
+    if engine == SCRIPTED:
+        return (
+            f"This is a scripted job of a service for tests: nothing is trained, neither {model} nor "
+            "a stand-in. Its losses follow a formula and measure nothing."
+        )
     return (
-        f"This is the local stand-in: a small {ENGINE!r} model trains on this machine, not {model}. "
+        f"This is the local stand-in: a small {engine!r} model trains on this machine, not {model}. "
         "Its losses and answers are its own and predict neither the quality nor the cost of the "
         "real model."
     )

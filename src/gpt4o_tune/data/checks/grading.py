@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data._turns import items, mapping, text
-from gpt4o_tune.data.checks.formula import formula_faults
 from gpt4o_tune.data.checks.rule import Finding, nearest, shown
+from gpt4o_tune.data.formula import Formula
 from gpt4o_tune.data.grader import has_open_template, leaves, templates, texts, value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from gpt4o_tune.data.checks.rule import Scope, Turn
     from gpt4o_tune.data.decode import JsonObject
@@ -161,9 +161,21 @@ def _multi_faults(grader: Mapping[str, object]) -> Iterator[Finding]:
     formula = grader.get("calculate_output")
     # How a formula would write other names is not documented.
     if isinstance(formula, str) and formula and all(map(str.isidentifier, names)):
-        for fault in formula_faults(formula, names):
+        for fault in _formula_faults(formula, names):
             fix = "Write one such as 0.7 * correct + 0.3 * style, with the names of the graders."
             yield Finding(fault, fix, "grader.calculate_output")
+
+
+def _formula_faults(formula: str, names: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each way in which a formula cannot be worked out from scores of these names."""
+    try:
+        used = Formula(formula).names
+    except ValueError as fault:
+        yield f"{str(fault)[0].upper()}{str(fault)[1:]}."
+        return
+    for name in used:
+        if name not in names:
+            yield f"No grader has the name {shown(name)}; there are {', '.join(names)}."
 
 
 def unknown_grader_variable(grader: Mapping[str, object], scope: Scope) -> Iterable[Finding]:

@@ -5,10 +5,10 @@ published schema, so one object serves local evaluation, reinforcement jobs and 
 The others are this library's.
 """
 
+from gpt4o_tune.data.formula import Formula
 from gpt4o_tune.evaluation.graders._sandbox import PythonLimits
 from gpt4o_tune.evaluation.graders.asking import Asker, ModelRequest
 from gpt4o_tune.evaluation.graders.exact_match import ExactMatch
-from gpt4o_tune.evaluation.graders.formula import Formula
 from gpt4o_tune.evaluation.graders.grader import AssistedGrader, Case, Grade, Grader, Item, Sample
 from gpt4o_tune.evaluation.graders.grading import (
     EquippedGrader,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from gpt4o_tune.data.formula import FUNCTIONS, Formula
 from gpt4o_tune.errors import GraderError
 from gpt4o_tune.evaluation.graders._running import Assisted, judge_each
 from gpt4o_tune.evaluation.graders._shape import Shape, is_mapping, is_sequence, one_of
-from gpt4o_tune.evaluation.graders.formula import FUNCTIONS, Formula
 from gpt4o_tune.evaluation.graders.grader import AssistedGrader, Grade
 from gpt4o_tune.evaluation.graders.model_graders import LabelModel, ScoreModel
 from gpt4o_tune.evaluation.graders.python_grader import PythonGrader

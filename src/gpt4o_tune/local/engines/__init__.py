@@ -1,29 +1,41 @@
 """Training engines of the local server: one protocol, and the small built-in engine behind it."""
 
 from gpt4o_tune.local.engines.protocol import (
+    UNCHANGED,
+    Adjustments,
+    AnswerShape,
     Checkpoint,
     FinishReason,
     GeneratedToken,
+    Grading,
     Hyperparameters,
     LanguageModel,
     Message,
+    Note,
     Resolved,
     ResolvedHyperparameters,
     Saved,
     Step,
     TrainingEngine,
     TrainingSpec,
+    UngradableError,
     Update,
 )
+from gpt4o_tune.local.engines.recital import recite
 from gpt4o_tune.local.engines.tool_calls import ToolCall, parse_tool_calls, render_tool_calls
 
 __all__ = [
+    "UNCHANGED",
+    "Adjustments",
+    "AnswerShape",
     "Checkpoint",
     "FinishReason",
     "GeneratedToken",
+    "Grading",
     "Hyperparameters",
     "LanguageModel",
     "Message",
+    "Note",
     "Resolved",
     "ResolvedHyperparameters",
     "Saved",
@@ -31,7 +43,9 @@ __all__ = [
     "ToolCall",
     "TrainingEngine",
     "TrainingSpec",
+    "UngradableError",
     "Update",
     "parse_tool_calls",
+    "recite",
     "render_tool_calls",
 ]

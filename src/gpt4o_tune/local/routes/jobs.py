@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import time
 from typing import TYPE_CHECKING, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -42,12 +41,13 @@ class JobRoutes:
     Args:
         store: Where jobs are kept.
         wake: Called when there is new work, or less of it.
+        engine: What trains new jobs.
     """
 
-    def __init__(self, store: Store, *, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, *, wake: Callable[[], None], engine: str) -> None:
         self._store = store
         self._wake = wake
-        self._rules = JobRules(store)
+        self._rules = JobRules(store, engine=engine)
 
     def routes(self) -> list[Route]:
         """The resource's routes."""
@@ -70,12 +70,15 @@ class JobRoutes:
     def _add(self, body: JobBody) -> JSONResponse:
         self._rules.require_valid(body)
         model = self._rules.trainable(body.model)
+        self._rules.require_method(body, model)
         asked = self._rules.hyperparameters(body).model_dump()
         hyperparameters = HyperparameterSet.model_validate(asked)
+        by_rewards = body.method if body.method_name == "reinforcement" else None
+        rewards = by_rewards and by_rewards.reinforcement
         integrations = [each.model_dump(exclude_none=True) for each in body.integrations or []]
         job = JobRecord(
             id=new_id("ftjob-"),
-            created_at=int(time.time()),
+            created_at=int(self._store.now()),
             model=model.name,
             base_model=model.base,
             engine=model.engine,
@@ -84,13 +87,16 @@ class JobRoutes:
             requested=hyperparameters,
             hyperparameters=hyperparameters,
             seed=secrets.randbelow(_LARGEST_SEED) if body.seed is None else body.seed,
+            method=body.method_name,
+            grader=rewards and rewards.grader,
+            response_format=rewards and rewards.response_format,
             suffix=body.suffix or None,
             metadata=body.metadata,
             integrations=integrations or None,
         )
         self._rules.keep_files(job)
         with self._store.jobs.creating(job) as edit:
-            edit.event("stand-in", training_notice(job.model))
+            edit.event("stand-in", training_notice(job.model, job.engine))
             edit.event("created", f"Created fine-tuning job: {job.id}")
         self._wake()
         return JSONResponse(job_object(job))

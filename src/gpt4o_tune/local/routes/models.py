@@ -9,7 +9,6 @@ from starlette.routing import Route
 
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.routes.objects import base_model_object, listing, model_object
-from gpt4o_tune.local.stand_in import ENGINE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -35,7 +34,10 @@ class ModelRoutes:
 
     def _list(self, _: Request) -> JSONResponse:
         tuned = [model_object(model) for model in self._store.models.all()]
-        bases = [base_model_object(model, engine=ENGINE) for model in self._answering.base_models()]
+        bases = [
+            base_model_object(model, engine=self._answering.engine)
+            for model in self._answering.base_models()
+        ]
         return JSONResponse(listing([*tuned, *bases]))
 
     def _retrieve(self, request: Request) -> JSONResponse:
@@ -43,7 +45,7 @@ class ModelRoutes:
         if tuned := self._store.models.find(model_id):
             return JSONResponse(model_object(tuned))
         base = self._answering.require_base(model_id)
-        return JSONResponse(base_model_object(base, engine=ENGINE))
+        return JSONResponse(base_model_object(base, engine=self._answering.engine))
 
     def _delete(self, request: Request) -> JSONResponse:
         model_id = cast("str", request.path_params["model_id"])

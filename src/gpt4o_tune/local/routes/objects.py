@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from gpt4o_tune.local.ids import checkpoint_model_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gpt4o_tune.catalog import Model
     from gpt4o_tune.local.store.records import (
+        BatchRecord,
         CheckpointRecord,
+        CompletionRecord,
         EventRecord,
         FileRecord,
         JobRecord,
         ModelRecord,
+        PermissionRecord,
         UploadPartRecord,
         UploadRecord,
     )
@@ -51,7 +54,13 @@ def upload_part_object(part: UploadPartRecord) -> dict[str, object]:
 
 def job_object(job: JobRecord) -> dict[str, object]:
     """Render a job."""
-    hyperparameters = job.hyperparameters.model_dump()
+    hyperparameters = job.hyperparameters.model_dump(exclude_none=True)
+    settings = {
+        "grader": job.grader,
+        "hyperparameters": hyperparameters,
+        "response_format": job.response_format,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
     return {
         "object": "fine_tuning.job",
         "id": job.id,
@@ -64,7 +73,7 @@ def job_object(job: JobRecord) -> dict[str, object]:
         "validation_file": job.validation_file,
         "result_files": [*job.result_files],
         "hyperparameters": hyperparameters,
-        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        "method": {"type": job.method, job.method: given},
         "seed": job.seed,
         "user_provided_suffix": job.suffix,
         "metadata": job.metadata,
@@ -119,6 +128,51 @@ def base_model_object(model: Model, *, engine: str) -> dict[str, object]:
         "shutdown_date": None,
         **_stand_in(engine),
     }
+
+
+def completion_object(completion: CompletionRecord) -> dict[str, object]:
+    """Render a stored answer."""
+    return {**completion.content, "metadata": completion.metadata or {}}
+
+
+def stored_message_object(message: Mapping[str, object], message_id: str) -> dict[str, object]:
+    """Render a message of a stored conversation."""
+    content = message.get("content")
+    has_parts = isinstance(content, list)
+    return {
+        **message,
+        "id": message_id,
+        "content": None if has_parts else content,
+        "content_parts": content if has_parts else None,
+    }
+
+
+def batch_object(batch: BatchRecord) -> dict[str, object]:
+    """Render a batch."""
+    faults = [fault.model_dump() for fault in batch.faults]
+    hidden = {"faults", "total", "completed", "failed", "input_tokens", "output_tokens"}
+    return {
+        "object": "batch",
+        **batch.model_dump(exclude={*hidden, "output_expires_after"}),
+        "errors": {"object": "list", "data": faults} if faults else None,
+        "request_counts": {
+            "total": batch.total,
+            "completed": batch.completed,
+            "failed": batch.failed,
+        },
+        "usage": {
+            "input_tokens": batch.input_tokens,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": batch.output_tokens,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": batch.input_tokens + batch.output_tokens,
+        },
+    }
+
+
+def permission_object(permission: PermissionRecord) -> dict[str, object]:
+    """Render a permission."""
+    return {"object": "checkpoint.permission", **permission.model_dump(exclude={"model_id"})}
 
 
 def listing(objects: Sequence[dict[str, object]], *, has_more: bool = False) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import derived_id
@@ -41,6 +40,7 @@ def write_event(
     key: str,
     message: str,
     *,
+    now: float,
     kind: EventType = "message",
     level: Level = "info",
     data: Mapping[str, object] | None = None,
@@ -57,7 +57,7 @@ def write_event(
         (
             derived_id("ftevent-", job_id, key),
             job_id,
-            int(time.time()),
+            int(now),
             level,
             kind,
             message,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
+import shutil
+import sqlite3
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import new_id
@@ -11,7 +12,6 @@ from gpt4o_tune.local.store.paging import Order, page_of, read_page, read_record
 from gpt4o_tune.local.store.records import FilePurpose, FileRecord, Page
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
     from gpt4o_tune.local.store.database import Database
@@ -73,7 +73,7 @@ class FileStore:
         expires_after_s: int | None = None,
     ) -> FileRecord:
         """Do as `add` does, inside the caller's transaction."""
-        now = int(time.time())
+        now = int(self._database.now())
         record = FileRecord(
             id=file_id or new_id("file-", length=22),
             bytes=part.stat().st_size,
@@ -97,18 +97,32 @@ class FileStore:
             os.fsync(file.fileno())
         return self.add(part, filename=filename, purpose=purpose, file_id=file_id)
 
+    def hold(self, file_id: str, target: Path) -> None:
+        """Give `target` the bytes of a file, which it keeps when the file is deleted.
+
+        Raises:
+            FileNotFoundError: The file is gone.
+        """
+        source = self.path(file_id)
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # The file system has no hard links.
+            shutil.copyfile(source, target)
+
     def find(self, file_id: str) -> FileRecord | None:
         """Look a file up; an expired one is gone."""
         query = f"SELECT * FROM files WHERE id = ? AND {_ALIVE}"  # noqa: S608 - a literal
         with self._database.reading() as connection:
-            row = connection.execute(query, (file_id, time.time())).fetchone()
+            row = connection.execute(query, (file_id, self._database.now())).fetchone()
         return None if row is None else read_record(FileRecord, row)
 
     def page(
         self, *, after: str | None, limit: int, order: Order, purpose: str | None
     ) -> Page[FileRecord]:
         """List files by time of arrival."""
-        where, arguments = [_ALIVE], [time.time()]
+        where, arguments = [_ALIVE], [self._database.now()]
         if purpose is not None:
             where.append("purpose = ?")
         with self._database.reading() as connection:
@@ -125,13 +139,23 @@ class FileStore:
 
     def delete(self, file_id: str) -> None:
         """Forget a file and remove its bytes."""
+        try:
+            self._forget(file_id)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            # A full disk has no room even for forgetting; the bytes make it.
+            self.path(file_id).unlink(missing_ok=True)
+            self._forget(file_id)
+        self.path(file_id).unlink(missing_ok=True)
+
+    def _forget(self, file_id: str) -> None:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
-        self.path(file_id).unlink(missing_ok=True)
 
     def expire(self) -> None:
         """Remove the files whose time is over."""
-        now = time.time()
+        now = self._database.now()
         query = "SELECT id FROM files WHERE expires_at <= ?"
         with self._database.reading() as connection:
             expired = [row["id"] for row in connection.execute(query, (now,))]
@@ -139,13 +163,15 @@ class FileStore:
             self.delete(file_id)
 
     def sweep(self) -> None:
-        """Remove expired files, and what uploads cut off by a crash left behind."""
+        """Remove expired files, and what uploads and deletions cut off by a crash left behind."""
         self.expire()
         with self._database.reading() as connection:
             kept = {row["id"] for row in connection.execute("SELECT id FROM files")}
-        for path in self._folder.iterdir():
-            if path.name not in kept:
-                path.unlink()
+        found = {path.name for path in self._folder.iterdir()}
+        for name in found - kept:
+            (self._folder / name).unlink()
+        for file_id in kept - found:
+            self._forget(file_id)
 
 
 def insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:

@@ -7,6 +7,8 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gpt4o_tune.catalog import Method  # noqa: TC001 - pydantic reads it
+
 T = TypeVar("T")
 
 JobStatus = Literal[
@@ -23,7 +25,24 @@ UploadStatus = Literal["pending", "completed", "cancelled", "expired"]
 Level = Literal["info", "warn", "error"]
 EventType = Literal["message", "metrics"]
 FilePurpose = Literal[
-    "assistants", "batch", "fine-tune", "fine-tune-results", "user_data", "vision"
+    "assistants",
+    "batch",
+    "batch_output",
+    "evals",
+    "fine-tune",
+    "fine-tune-results",
+    "user_data",
+    "vision",
+]
+BatchStatus = Literal[
+    "validating",
+    "in_progress",
+    "finalizing",
+    "completed",
+    "failed",
+    "expired",
+    "cancelling",
+    "cancelled",
 ]
 
 OPEN_STATUSES: frozenset[JobStatus] = frozenset(
@@ -32,6 +51,10 @@ OPEN_STATUSES: frozenset[JobStatus] = frozenset(
 """A job in one of these still has work before it."""
 TRAINING_STATUSES: frozenset[JobStatus] = frozenset({"running", "pausing"})
 """A job in one of these has a worker, or waits for one to continue it."""
+OPEN_BATCHES: frozenset[BatchStatus] = frozenset(
+    {"validating", "in_progress", "finalizing", "cancelling"}
+)
+"""A batch in one of these still has work before it."""
 
 
 class Record(BaseModel):
@@ -78,11 +101,15 @@ class UploadPartRecord(Record):
 
 
 class HyperparameterSet(Record):
-    """Hyperparameters as asked for, and as resolved once training begins."""
+    """Hyperparameters as asked for, and as resolved once training begins; None where there is no such."""
 
     n_epochs: Literal["auto"] | int = "auto"
     batch_size: Literal["auto"] | int = "auto"
     learning_rate_multiplier: Literal["auto"] | float = "auto"
+    beta: Literal["auto"] | float | None = None
+    compute_multiplier: Literal["auto"] | float | None = None
+    eval_interval: Literal["auto"] | int | None = None
+    eval_samples: Literal["auto"] | int | None = None
 
 
 class JobFault(Record):
@@ -111,6 +138,10 @@ class JobRecord(Record):
     hyperparameters: HyperparameterSet
     """Hyperparameters in force; equal to `requested` until training resolves them."""
     seed: int
+    method: Method = "supervised"
+    grader: dict[str, object] | None = None
+    """What rewards answers; method `reinforcement` only, like the next."""
+    response_format: dict[str, object] | None = None
     suffix: str | None = None
     metadata: dict[str, str] | None = None
     integrations: list[dict[str, object]] | None = None
@@ -158,6 +189,82 @@ class ModelRecord(Record):
     job_id: str
     directory: str
     """Relative to the data folder."""
+
+
+class CompletionRecord(Record):
+    """A stored answer."""
+
+    id: str
+    model: str
+    content: dict[str, object]
+    """The completion as it was answered, and the settings that it was asked with."""
+    messages: tuple[dict[str, object], ...]
+    """The conversation that was answered."""
+    metadata: dict[str, str] | None = None
+
+
+class BatchFault(Record):
+    """Why a batch was refused as a whole."""
+
+    code: str
+    message: str
+    param: str | None = None
+    line: int | None = None
+    """Counted from 1; None where the fault is in no one line."""
+
+
+class BatchRecord(Record):
+    """Many requests that are answered in the background."""
+
+    id: str
+    created_at: int
+    expires_at: int
+    endpoint: str
+    input_file_id: str
+    completion_window: str = "24h"
+    metadata: dict[str, str] | None = None
+    output_expires_after: int | None = None
+    """Seconds that the files of results live once they are written."""
+    status: BatchStatus = "validating"
+    model: str | None = None
+    """The model that the requests name."""
+    faults: tuple[BatchFault, ...] = ()
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    in_progress_at: int | None = None
+    finalizing_at: int | None = None
+    completed_at: int | None = None
+    failed_at: int | None = None
+    expired_at: int | None = None
+    cancelling_at: int | None = None
+    cancelled_at: int | None = None
+
+
+class PermissionRecord(Record):
+    """Another project's permission to use a checkpoint."""
+
+    id: str
+    model_id: str
+    project_id: str
+    created_at: int
+
+
+class DeliveryRecord(Record):
+    """A webhook that one address has not yet accepted."""
+
+    id: str
+    """The same for every attempt and every address."""
+    url: str
+    kind: str
+    """Such as `fine_tuning.job.succeeded`."""
+    object_id: str
+    created_at: int
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

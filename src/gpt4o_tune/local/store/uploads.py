@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import new_id
@@ -51,7 +50,7 @@ class UploadStore:
     ) -> UploadRecord:
         """Open an upload for `size` bytes; uploads that have expired make room for it."""
         self.expire()
-        now = int(time.time())
+        now = int(self._database.now())
         upload = UploadRecord(
             id=new_id("upload_"),
             bytes=size,
@@ -88,7 +87,7 @@ class UploadStore:
             id=new_id("part_"),
             upload_id=upload_id,
             bytes=path.stat().st_size,
-            created_at=int(time.time()),
+            created_at=int(self._database.now()),
         )
         with self._database.writing() as connection:
             upload = _find(connection, upload_id)
@@ -157,7 +156,7 @@ class UploadStore:
 
     def expire(self) -> None:
         """Close the uploads whose time is over and remove their parts."""
-        now = time.time()
+        now = self._database.now()
         query = f"SELECT id FROM uploads WHERE {_STALE}"  # noqa: S608 - a literal
         with self._database.reading() as connection:
             if connection.execute(query, (now,)).fetchone() is None:

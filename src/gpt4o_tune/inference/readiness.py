@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gpt4o_tune._gateway import Gateway
 
-__all__ = ["READY_TIMEOUT", "await_ready"]
+__all__ = ["READY_TIMEOUT", "await_ready", "not_ready"]
 
 log = logging.getLogger("gpt4o_tune")
 
@@ -22,23 +22,23 @@ async def await_ready(gateway: Gateway, model: str, *, timeout: float) -> bool:
     """Ask a model for one token until the service finds it.
 
     Returns:
-        Whether it was found within `timeout` seconds. Where it was not, the model is there all the
-        same, and the log names what else a 404 can mean.
+        Whether it was found within `timeout` seconds.
     """
     end = gateway.now() + timeout
     pause = FIRST_PAUSE
     while not await gateway.answers(model, patience=max(0.0, end - gateway.now())):
         left = end - gateway.now()
         if left <= 0:
-            log.warning(
-                "model %r was trained but does not answer after %.0f s. It may need more time; otherwise "
-                "this key's project or organisation may not see it, or the service wants it deployed "
-                "first",
-                model,
-                timeout,
-            )
             return False
         log.info("model %r does not answer yet; asking again in %.0f s", model, min(pause, left))
         await gateway.sleep(min(pause, left))
         pause = min(pause * GROWTH, LONGEST_PAUSE)
     return True
+
+
+def not_ready(model: str, *, timeout: float) -> str:
+    """Say that a model does not answer, and what else a 404 can mean."""
+    return (
+        f"model {model!r} does not answer after {timeout:.0f} s. It may need more time; otherwise this "
+        "key's project or organisation may not see it, or the service wants it deployed first"
+    )
