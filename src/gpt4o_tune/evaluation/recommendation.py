@@ -62,7 +62,8 @@ class Recommendation:
     """Best estimate first."""
 
     reference: str
-    """What break-even is counted against: of the rest, the candidate that is cheapest to begin with."""
+    """What break-even is counted against: the candidate that is cheapest to begin with, among those as good as
+    the best, or among all where the best stands alone."""
 
     grader: str
     calls_per_month: float
