@@ -1,6 +1,6 @@
 """Measure how often the intervals hold the true value, and how often the tests cry wolf.
 
-Run with `python benchmarks/interval_coverage.py`; about six minutes on one core. Every draw is seeded.
+Run with `python benchmarks/interval_coverage.py`; some minutes on one core. Every draw is seeded.
 The figures stand on the page docs/design/statistics.md.
 """
 

@@ -202,13 +202,12 @@ def _disagreements(comparison: Comparison) -> str:
     names = list(comparison.candidates)
     head = "".join(f"<th>{escape(title)}</th>" for title in ("Row", "Reference", *names))
     body = "".join(_disagreement(each, names) for each in found[:_ROWS_SHOWN])
-    more = len(found) - _ROWS_SHOWN
-    rest = f'<p class="note">And {plural(more, "further row")}.</p>' if more > 0 else ""
+    first = f", the first {_ROWS_SHOWN} shown" if len(found) > _ROWS_SHOWN else ""
     is_open = " open" if len(found) <= 8 else ""
     return (
-        f"<details{is_open}><summary>{plural(len(found), 'row')} of {len(comparison.references):,}</summary>"
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>'
-        f"{rest}"
+        f"<details{is_open}><summary>{plural(len(found), 'row')} of {len(comparison.references):,}{first}"
+        f'</summary><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        "</details>"
     )
 
 
