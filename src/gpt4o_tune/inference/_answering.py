@@ -107,9 +107,8 @@ async def ask_pipeline(
                 text = await settle(_settled_if_blocking(given, how))
             except _AsynchronousPipelineError:
                 raise
-            except (
-                Exception
-            ) as error:  # a pipeline may raise anything, and other rows were paid for
+            except Exception as error:
+                # A pipeline may raise anything, and the other rows were paid for.
                 return Answer(error=f"{type(error).__name__}: {error}")
             kept = Kept(text=text, latency_seconds=SYSTEM_CLOCK.now() - started)
             if pipeline.version is not None:

@@ -84,9 +84,9 @@ class AnswerCache:
 
     def keep(self, key: str, model: str, kept: Kept) -> None:
         """Write an answer down; it is with the system when this returns."""
-        self._kept[key] = kept
         if self._journal is None:
             return
+        self._kept[key] = kept
         answer = {
             "text": kept.text,
             "latency_seconds": kept.latency_seconds,
