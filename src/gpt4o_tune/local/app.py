@@ -1,4 +1,4 @@
-"""The ASGI application: the resources under `/v1`, behind the key, marked as a stand-in."""
+"""The ASGI application: the page at `/`, and the resources under `/v1` behind the key, marked as a stand-in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.routing import Mount, Router
 from gpt4o_tune.local.answering import Answering
 from gpt4o_tune.local.auth import BearerAuth
 from gpt4o_tune.local.envelope import HANDLERS
+from gpt4o_tune.local.front_page.serving import FrontPage
 from gpt4o_tune.local.grading import grader_runner
 from gpt4o_tune.local.ids import new_id
 from gpt4o_tune.local.routes.batches import BatchRoutes
@@ -43,6 +44,7 @@ def build_app(
     engine: str = ENGINE,
     slots: int = 1,
     allow_python_graders: bool = False,
+    host: str = "localhost",
 ) -> ASGIApp:
     """Assemble the application.
 
@@ -55,6 +57,7 @@ def build_app(
         engine: What trains new jobs and stands in for base models.
         slots: How many jobs train at the same time.
         allow_python_graders: Let graders run Python source on this machine.
+        host: The name or address that the server listens on.
     """
     answering = Answering(store, engine=engine)
     resources = (
@@ -74,7 +77,8 @@ def build_app(
     v1 = Mount("/v1", app=Router(routes, redirect_slashes=False))
     starlette = Starlette(routes=[v1], exception_handlers=HANDLERS)
     starlette.router.redirect_slashes = False
-    return MarkedResponses(BearerAuth(starlette, api_key=api_key), engine=engine)
+    guarded = BearerAuth(starlette, api_key=api_key)
+    return MarkedResponses(FrontPage(guarded, host=host), engine=engine)
 
 
 class MarkedResponses:
