@@ -1,6 +1,6 @@
 """Measure how often the intervals hold the true value, and how often the tests cry wolf.
 
-Run with `python benchmarks/interval_coverage.py`; about 90 seconds on one core. Every draw is seeded.
+Run with `python benchmarks/interval_coverage.py`; some minutes on one core. Every draw is seeded.
 The figures stand on the page docs/design/statistics.md.
 """
 
@@ -12,7 +12,10 @@ from collections.abc import Callable
 from gpt4o_tune.evaluation import (
     Interval,
     bootstrap_mean,
+    clustered_mean,
+    clustered_sign_flip,
     mcnemar_exact,
+    mean_interval,
     paired_bootstrap,
     tango,
     wilson,
@@ -20,6 +23,7 @@ from gpt4o_tune.evaluation import (
 
 REPEATS = 20_000
 BOOTSTRAP_REPEATS = 1_000
+CLUSTER_REPEATS = 4_000
 BOOTSTRAP_RESAMPLES = 1_000
 SIZES = (10, 20, 50, 200)
 
@@ -84,6 +88,34 @@ def mostly_perfect(draw: random.Random) -> float:
     return 1.0 if draw.random() < 0.8 else draw.random()
 
 
+def score_coverage(score: Callable[[random.Random], float], truth: float, n: int) -> float:
+    draw = random.Random(f"score {n}")
+    held = sum(
+        truth in mean_interval([score(draw) for _ in range(n)]) for _ in range(CLUSTER_REPEATS)
+    )
+    return held / CLUSTER_REPEATS
+
+
+def difference_coverage(n: int) -> float:
+    """Coverage of the t interval of a paired difference, 0.1 in truth, between two kinds of scores."""
+    draw = random.Random(f"difference {n}")
+    held = 0
+    for _ in range(CLUSTER_REPEATS):
+        apart = [mostly_perfect(draw) - fields_right(draw) for _ in range(n)]
+        held += 0.1 in clustered_mean(apart, range(n)).interval
+    return held / CLUSTER_REPEATS
+
+
+def equal_coverage(n: int) -> float:
+    """The same between two of one kind."""
+    draw = random.Random(f"equal {n}")
+    held = 0
+    for _ in range(CLUSTER_REPEATS):
+        apart = [mostly_perfect(draw) - mostly_perfect(draw) for _ in range(n)]
+        held += 0 in clustered_mean(apart, range(n)).interval
+    return held / CLUSTER_REPEATS
+
+
 def mean_coverage(score: Callable[[random.Random], float], truth: float, n: int) -> float:
     draw = random.Random(f"mean {n}")
     held = 0
@@ -106,6 +138,72 @@ def paired_mean(n: int) -> tuple[float, float]:
     return held / BOOTSTRAP_REPEATS, found / BOOTSTRAP_REPEATS
 
 
+def grouped_shares(
+    draw: random.Random, groups: int, truth: float, alikeness: float
+) -> tuple[list[bool], list[int]]:
+    """Rows of groups of 1 to 8, whose own shares vary so that rows of a group correlate by `alikeness`."""
+    spread = (1 - alikeness) / alikeness
+    passed: list[bool] = []
+    labels: list[int] = []
+    for group in range(groups):
+        own = draw.betavariate(truth * spread, (1 - truth) * spread)
+        size = draw.randint(1, 8)
+        passed += [draw.random() < own for _ in range(size)]
+        labels += [group] * size
+    return passed, labels
+
+
+def clustered_share_coverage(groups: int) -> tuple[float, float]:
+    """Coverage of the clustered interval, and of Wilson's that takes rows for independent."""
+    draw = random.Random(f"clustered share {groups}")
+    held = naive = 0
+    for _ in range(CLUSTER_REPEATS):
+        truth = draw.uniform(0.5, 0.95)
+        passed, labels = grouped_shares(draw, groups, truth, draw.uniform(0.05, 0.5))
+        held += truth in mean_interval(passed, labels)
+        naive += truth in wilson(sum(passed), len(passed))
+    return held / CLUSTER_REPEATS, naive / CLUSTER_REPEATS
+
+
+def clustered_difference(groups: int) -> tuple[float, float]:
+    """Coverage of the interval of a paired difference, and false claims of the test, rows in groups."""
+    draw = random.Random(f"clustered difference {groups}")
+    held = found = 0
+    for repeat in range(CLUSTER_REPEATS):
+        base = draw.uniform(0.5, 0.9)
+        lift = draw.choice([0.0, draw.uniform(0, 0.95 - base)])
+        alikeness = draw.uniform(0.05, 0.5)
+        first, labels = grouped_shares(draw, groups, base + lift, alikeness)
+        second: list[bool] = []
+        spread = (1 - alikeness) / alikeness
+        for group in range(groups):
+            own = draw.betavariate(base * spread, (1 - base) * spread)
+            second += [draw.random() < own for _ in range(labels.count(group))]
+        apart = [float(x) - float(y) for x, y in zip(first, second, strict=True)]
+        held += lift in clustered_mean(apart, labels).interval
+        found += (
+            lift == 0 and clustered_sign_flip(apart, labels, seed=repeat, resamples=500) <= 0.05
+        )
+    return held / CLUSTER_REPEATS, 2 * found / CLUSTER_REPEATS
+
+
+def clustered_score_coverage(groups: int) -> float:
+    """Coverage of the interval of a mean of five-field scores, rows in groups."""
+    draw = random.Random(f"clustered score {groups}")
+    held = 0
+    for _ in range(CLUSTER_REPEATS):
+        values: list[float] = []
+        labels: list[int] = []
+        spread = (1 - 0.3) / 0.3
+        for group in range(groups):
+            own = draw.betavariate(0.8 * spread, 0.2 * spread)
+            for _ in range(draw.randint(1, 8)):
+                values.append(sum(draw.random() < own for _ in range(5)) / 5)
+                labels.append(group)
+        held += 0.8 in mean_interval(values, labels)
+    return held / CLUSTER_REPEATS
+
+
 def line(title: str, figures: list[float]) -> None:
     print(f"{title:<44}" + "".join(f"{100 * figure:>8.1f}%" for figure in figures))
 
@@ -118,12 +216,30 @@ def main() -> None:
     line("paired shares: normal, coverage", [paired_coverage(normal_paired, n) for n in SIZES])
     line("paired shares: McNemar exact, false claims", [false_claims(n) for n in SIZES])
     line(
+        "mean of field shares: Wilson's form, coverage",
+        [score_coverage(fields_right, 0.8, n) for n in SIZES],
+    )
+    line(
+        "mean, mostly 1: Wilson's form, coverage",
+        [score_coverage(mostly_perfect, 0.9, n) for n in SIZES],
+    )
+    line("paired means: t, coverage", [difference_coverage(n) for n in SIZES])
+    line("paired means, no difference: t, coverage", [equal_coverage(n) for n in SIZES])
+    line(
         "mean of field shares: BCa, coverage", [mean_coverage(fields_right, 0.8, n) for n in SIZES]
     )
     line("mean, mostly 1: BCa, coverage", [mean_coverage(mostly_perfect, 0.9, n) for n in SIZES])
     paired = [paired_mean(n) for n in SIZES]
     line("paired means: BCa, coverage", [coverage for coverage, _ in paired])
     line("paired means: sign flip, false claims", [claims for _, claims in paired])
+    print(f"{'groups of 1 to 8 rows':<44}" + "".join(f"{n:>9}" for n in SIZES))
+    shares = [clustered_share_coverage(n) for n in SIZES]
+    line("share in groups: clustered, coverage", [clustered for clustered, _ in shares])
+    line("share in groups: Wilson, coverage", [naive for _, naive in shares])
+    line("scores in groups: Wilson's form, coverage", [clustered_score_coverage(n) for n in SIZES])
+    differences = [clustered_difference(n) for n in SIZES]
+    line("difference in groups: t, coverage", [coverage for coverage, _ in differences])
+    line("difference in groups: sign flip, false", [claims for _, claims in differences])
     print(f"{time.process_time():.0f} CPU seconds")
 
 

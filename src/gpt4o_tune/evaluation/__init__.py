@@ -7,6 +7,12 @@ candidate, and for each a paired test against the baseline with a verdict in pla
 from gpt4o_tune.evaluation.answers import Answer, CandidateResult, Measure
 from gpt4o_tune.evaluation.bootstrap import PairedMeans, bootstrap_mean, paired_bootstrap
 from gpt4o_tune.evaluation.calibration import Calibration, calibrate
+from gpt4o_tune.evaluation.clusters import (
+    ClusteredMean,
+    clustered_mean,
+    clustered_sign_flip,
+    mean_interval,
+)
 from gpt4o_tune.evaluation.comparison import (
     Comparison,
     Disagreement,
@@ -23,6 +29,13 @@ from gpt4o_tune.evaluation.drift import (
     format_drift,
     length_drift,
 )
+from gpt4o_tune.evaluation.effect import cohens_h, standardised_difference
+from gpt4o_tune.evaluation.evaluation import (
+    Evaluation,
+    evaluate_answers,
+    evaluate_answers_async,
+)
+from gpt4o_tune.evaluation.forgetting import AreaResult, GuardReport, forgetting
 from gpt4o_tune.evaluation.graders import (
     AnswerPair,
     Asker,
@@ -69,23 +82,31 @@ from gpt4o_tune.evaluation.graders import (
 )
 from gpt4o_tune.evaluation.power import minimum_detectable_difference, rows_needed
 from gpt4o_tune.evaluation.preferences import Preferences, judge_pairs, judge_pairs_async
+from gpt4o_tune.evaluation.probe import AREAS, Area, ProbeGrader, general_probe
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
+from gpt4o_tune.evaluation.recommendation import Option, Recommendation, Verdict, recommend
+from gpt4o_tune.evaluation.standing import Standing, standing
 from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango, wilson
 
 __all__ = [
+    "AREAS",
     "Answer",
     "AnswerPair",
+    "Area",
+    "AreaResult",
     "Asker",
     "AssistedGrader",
     "Calibration",
     "CandidateResult",
     "Case",
     "ClassScores",
+    "ClusteredMean",
     "Comparison",
     "ConfusionMatrix",
     "Difference",
     "Disagreement",
     "EquippedGrader",
+    "Evaluation",
     "ExactMatch",
     "FormatDrift",
     "FormatShare",
@@ -93,6 +114,7 @@ __all__ = [
     "Grade",
     "Grader",
     "Grading",
+    "GuardReport",
     "Interval",
     "Item",
     "JsonMatch",
@@ -105,13 +127,16 @@ __all__ = [
     "Measure",
     "ModelRequest",
     "MultiGrader",
+    "Option",
     "Outcome",
     "PairedMeans",
     "Preference",
     "Preferences",
+    "ProbeGrader",
     "PublishedGrader",
     "PythonGrader",
     "PythonLimits",
+    "Recommendation",
     "Refusal",
     "RefusalRate",
     "Regex",
@@ -119,20 +144,29 @@ __all__ = [
     "ScoreModel",
     "SeenRows",
     "SplitRow",
+    "Standing",
     "StringCheck",
     "TemplateProblem",
     "TemplateReport",
     "TextSimilarity",
     "ToolCallMatch",
     "ValidJson",
+    "Verdict",
     "bootstrap_mean",
     "calibrate",
     "check_templates",
+    "clustered_mean",
+    "clustered_sign_flip",
+    "cohens_h",
     "comparable",
     "compare",
     "confusion",
     "equip",
+    "evaluate_answers",
+    "evaluate_answers_async",
+    "forgetting",
     "format_drift",
+    "general_probe",
     "grade_all",
     "grade_all_async",
     "holm",
@@ -140,14 +174,18 @@ __all__ = [
     "judge_pairs_async",
     "length_drift",
     "mcnemar_exact",
+    "mean_interval",
     "minimum_detectable_difference",
     "paired_bootstrap",
     "parse_grader",
+    "recommend",
     "refusal_judge",
     "refusal_rate",
     "refuses",
     "rows_needed",
     "split_row",
+    "standardised_difference",
+    "standing",
     "tango",
     "wilson",
 ]

@@ -10,12 +10,15 @@ from gpt4o_tune.evaluation.difference import Difference, differences
 from gpt4o_tune.evaluation.power import rows_needed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Mapping, Sequence
 
     from gpt4o_tune.evaluation.answers import CandidateResult, Measure
 
 FEW_ROWS = 30
 """Below, at best a difference of 25 points shows, and bootstrap intervals come out too short."""
+
+FEW_GROUPS = 10
+"""Below, errors clustered by group are rough."""
 
 
 def cautions(
@@ -24,6 +27,7 @@ def cautions(
     *,
     measure: Measure,
     seen: Collection[int],
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[str, ...]:
     """Say in whole sentences what a reader should know before trusting the figures."""
     n = len(next(iter(results.values())).grades)
@@ -35,6 +39,11 @@ def cautions(
         )
     if n < FEW_ROWS:
         said.append(_few_rows(n, found, measure))
+    if groups is not None and len(set(groups)) < FEW_GROUPS:
+        said.append(
+            f"The rows come from {len(set(groups))} groups only, so how much groups vary is itself known"
+            f" roughly; take rows of at least {FEW_GROUPS} groups."
+        )
     for each in results.values():
         if each.failed:
             said.append(
@@ -66,7 +75,11 @@ def cautions(
         for each in found
         if each.interval.low == each.interval.high
     ]
-    said += [sentence for each in found if (sentence := _hangs_on_failures(each, results, measure))]
+    said += [
+        sentence
+        for each in found
+        if (sentence := _hangs_on_failures(each, results, measure, groups))
+    ]
     return tuple(said)
 
 
@@ -90,7 +103,10 @@ def _few_rows(n: int, found: Sequence[Difference], measure: Measure) -> str:
 
 
 def _hangs_on_failures(
-    difference: Difference, results: Mapping[str, CandidateResult], measure: Measure
+    difference: Difference,
+    results: Mapping[str, CandidateResult],
+    measure: Measure,
+    groups: Sequence[Hashable] | None,
 ) -> str | None:
     """Judge the pair again without the rows that failed, and say so where the outcome changes."""
     pair = results[difference.candidate], results[difference.baseline]
@@ -98,12 +114,16 @@ def _hangs_on_failures(
     if not failed or difference.outcome == "undecided" or len(failed) == len(pair[0].grades):
         return None
     candidate, baseline = (_without(each, failed) for each in pair)
+    kept = groups and [group for row, group in enumerate(groups) if row not in failed]
+    if kept and len(set(kept)) < 2:
+        return None
     again = differences(
         [candidate],
         baseline,
         measure=measure,
         confidence=difference.interval.confidence,
         seed=0,
+        groups=kept,
     )[0]
     if again.outcome == difference.outcome:
         return None

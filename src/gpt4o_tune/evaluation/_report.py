@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gpt4o_tune.evaluation.comparison import Comparison
 
 _COLUMNS = 100
-_NAME_COLUMNS = 26
 _FAILURES_SHOWN = 5
 
 
@@ -23,7 +22,7 @@ def text(comparison: Comparison) -> str:
     """Write the table of candidates, the verdicts, the warnings and the failed calls."""
     head = (
         f"{plural(len(comparison.references), 'row')}, graded by {comparison.grader}, baseline"
-        f" {comparison.baseline}"
+        f" {comparison.baseline}{grouped(comparison)}"
     )
     blocks = [_wrap(head), _table(comparison)]
     if comparison.differences:
@@ -37,6 +36,13 @@ def text(comparison: Comparison) -> str:
     return "\n\n".join(blocks)
 
 
+def grouped(comparison: Comparison) -> str:
+    """Say that errors are clustered, where they are."""
+    if comparison.groups is None:
+        return ""
+    return f", errors clustered by {plural(len(set(comparison.groups)), 'group')}"
+
+
 def candidate_values(result: CandidateResult) -> dict[str, object]:
     """Give a candidate's figures, answers and grades as plain values."""
     return {
@@ -47,7 +53,9 @@ def candidate_values(result: CandidateResult) -> dict[str, object]:
         "failed": list(result.failed),
         "mean_latency_seconds": result.mean_latency_seconds,
         "p50_latency_seconds": result.p50_latency_seconds,
+        "p90_latency_seconds": result.p90_latency_seconds,
         "p95_latency_seconds": result.p95_latency_seconds,
+        "p99_latency_seconds": result.p99_latency_seconds,
         "prompt_tokens": result.prompt_tokens,
         "completion_tokens": result.completion_tokens,
         "usd": result.usd,
@@ -61,7 +69,7 @@ def candidate_values(result: CandidateResult) -> dict[str, object]:
 def _table(comparison: Comparison) -> str:
     level = f"({comparison.confidence * 100:g}% CI)"
     columns: dict[str, Callable[[CandidateResult], str]] = {
-        "candidate": lambda each: _name(each.name)
+        "candidate": lambda each: short_name(each.name)
     }
     if comparison.measure == "accuracy":
         columns["right"] = lambda each: f"{each.right}/{len(each.grades)}"
@@ -71,9 +79,9 @@ def _table(comparison: Comparison) -> str:
             f"{each.mean_score:.3f} ({each.interval.low:.3f} to {each.interval.high:.3f})"
         )
     optional: dict[str, Callable[[CandidateResult], str]] = {
-        "p50": lambda each: _seconds(each.p50_latency_seconds),
-        "p95": lambda each: _seconds(each.p95_latency_seconds),
-        "tokens": _tokens,
+        "p50": lambda each: seconds(each.p50_latency_seconds),
+        "p95": lambda each: seconds(each.p95_latency_seconds),
+        "tokens": tokens,
         "$/1,000": lambda each: "" if each.usd is None else money(each.usd_per_1000_calls),
     }
     results = comparison.candidates.values()
@@ -82,11 +90,11 @@ def _table(comparison: Comparison) -> str:
     return table(list(columns), rows, align="<" + ">" * (len(columns) - 1))
 
 
-def _name(name: str) -> str:
+def short_name(name: str, columns: int = 26) -> str:
     """Cut a long name in its middle, since fine-tuned models differ at their ends."""
-    if width(name) <= _NAME_COLUMNS:
+    if width(name) <= columns:
         return name
-    half = _NAME_COLUMNS // 2
+    half = columns // 2
     return shorten(name, half) + name[1 - half :]
 
 
@@ -95,13 +103,14 @@ def _accuracy(result: CandidateResult) -> str:
     return f"{100 * result.right / len(result.grades):.1f}% ({low:.1f} to {high:.1f})"
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """Write a latency; nothing where there is none."""
     if value is None:
         return ""
     return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
 
 
-def _tokens(result: CandidateResult) -> str:
+def tokens(result: CandidateResult) -> str:
     """Mean prompt and completion tokens of a call that gave a text."""
     given = len(result.answers) - len(result.failed)
     if result.prompt_tokens is None or result.completion_tokens is None:

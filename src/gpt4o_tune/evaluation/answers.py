@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gpt4o_tune.evaluation.bootstrap import bootstrap_mean
+from gpt4o_tune.evaluation.clusters import mean_interval
 from gpt4o_tune.evaluation.statistics import Interval, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from gpt4o_tune.evaluation.graders import Grade
 
@@ -89,9 +89,19 @@ class CandidateResult:
         return _nearest_rank(self._latencies(), 0.50)
 
     @property
+    def p90_latency_seconds(self) -> float | None:
+        """The latency that 90 % of the calls stay within."""
+        return _nearest_rank(self._latencies(), 0.90)
+
+    @property
     def p95_latency_seconds(self) -> float | None:
         """The latency that 95 % of the calls stay within."""
         return _nearest_rank(self._latencies(), 0.95)
+
+    @property
+    def p99_latency_seconds(self) -> float | None:
+        """The latency that 99 % of the calls stay within."""
+        return _nearest_rank(self._latencies(), 0.99)
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -136,15 +146,21 @@ def result(
     *,
     measure: Measure,
     confidence: float,
-    seed: int,
+    groups: Sequence[Hashable] | None = None,
 ) -> CandidateResult:
-    """Put the right interval beside a candidate's answers: Wilson's for shares, BCa for mean scores."""
-    if measure == "accuracy":
-        passed = sum(grade.passed is True for grade in grades)
-        interval = wilson(passed, len(grades), confidence=confidence)
+    """Put the right interval beside a candidate's answers.
+
+    Wilson's for shares, its form for scores and for rows that come in groups.
+    """
+    passed = [grade.passed is True for grade in grades]
+    scores = [grade.score for grade in grades]
+    if measure == "accuracy" and groups is None:
+        interval = wilson(sum(passed), len(grades), confidence=confidence)
+    elif len(grades) == 1:
+        interval = Interval(scores[0], scores[0], confidence)
     else:
-        scores = [grade.score for grade in grades]
-        interval = bootstrap_mean(scores, seed=seed, confidence=confidence)
+        values = passed if measure == "accuracy" else scores
+        interval = mean_interval(values, groups, confidence=confidence)
     return CandidateResult(name, tuple(answers), tuple(grades), interval)
 
 

@@ -108,7 +108,7 @@ def paired_bootstrap(
     return PairedMeans(
         difference=math.fsum(differences) / len(differences),
         interval=interval,
-        p=_sign_flip(differences, seed=seed, resamples=resamples),
+        p=sign_flip(differences, seed=seed, resamples=resamples),
     )
 
 
@@ -134,8 +134,8 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-def _sign_flip(differences: Sequence[float], *, seed: int, resamples: int) -> float:
-    """Share of sign patterns whose sum is at least as far from zero as the observed one."""
+def sign_flip(differences: Sequence[float], *, seed: int, resamples: int) -> float:
+    """Give the share of sign patterns whose sum is at least as far from zero as the observed one."""
     sizes = [abs(value) for value in differences if value]
     observed = abs(math.fsum(differences))
     # Sums of the same terms in another order may differ in the last digits.

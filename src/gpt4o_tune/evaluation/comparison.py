@@ -9,26 +9,29 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gpt4o_tune._display import html_text
-from gpt4o_tune.errors import DatasetError, GraderError
+from gpt4o_tune.errors import DatasetError
 from gpt4o_tune.evaluation import _report
 from gpt4o_tune.evaluation._cautions import cautions, name_rows
-from gpt4o_tune.evaluation.answers import Answer, CandidateResult, Measure, result
-from gpt4o_tune.evaluation.difference import Difference, differences
-from gpt4o_tune.evaluation.graders import (
-    Case,
-    EquippedGrader,
-    ExactMatch,
-    Grade,
-    Grader,
-    Item,
-    Sample,
+from gpt4o_tune.evaluation._comparing import (
+    Graded,
+    Setting,
+    cases,
+    fault_message,
+    graded,
+    grouped,
+    require_fit,
 )
+from gpt4o_tune.evaluation.difference import Difference, judged
+from gpt4o_tune.evaluation.graders import EquippedGrader, ExactMatch, Grade, Grader, Item, Sample
 from gpt4o_tune.evaluation.graders.grading import grade_each
 from gpt4o_tune.evaluation.graders.template_check import report
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
+from gpt4o_tune.evaluation.statistics import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+
+    from gpt4o_tune.evaluation.answers import Answer, CandidateResult, Measure
 
 __all__ = ["Comparison", "Disagreement", "SeenRows", "comparable", "compare"]
 
@@ -78,6 +81,9 @@ class Comparison:
 
     differences: Mapping[str, Difference]
     """Against the baseline, by the name of each other candidate."""
+
+    groups: tuple[Hashable, ...] | None = None
+    """The group of each row, by which errors are clustered; None where rows are independent."""
 
     seen: Mapping[int, str]
     """Row numbers that also stand in the training set, with how: exact, near or contained."""
@@ -130,6 +136,7 @@ class Comparison:
                 name: _report.candidate_values(each) for name, each in self.candidates.items()
             },
             "differences": {name: asdict(each) for name, each in self.differences.items()},
+            "groups": None if self.groups is None else [str(group) for group in self.groups],
             "seen": {str(row): kind for row, kind in self.seen.items()},
             "warnings": list(self.warnings),
             "references": list(self.references),
@@ -182,7 +189,7 @@ def comparable(
         else:
             split.append(pair)
     if faults:
-        raise DatasetError(_fault_message(faults))
+        raise DatasetError(fault_message(faults))
     return tuple(split)
 
 
@@ -195,6 +202,7 @@ def compare(
     measure: Measure | None = None,
     overlap: SeenRows | None = None,
     allow_seen: bool = False,
+    groups: Sequence[Hashable] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Comparison:
@@ -212,41 +220,95 @@ def compare(
             the grader knows only degrees.
         overlap: Which of the rows also stand in the training set.
         allow_seen: Compare although rows also stand in the training set; the result says so.
+        groups: The group of each row, such as the customer who asked, where rows of a group are alike; errors
+            are then clustered by group. None takes every row for independent.
         confidence: Two-sided confidence level of every interval; one minus the level of every test.
         seed: Seed of the resampling, which only mean scores need.
 
     Raises:
-        DatasetError: There are no rows, rows without a reference answer, or seen rows.
+        DatasetError: There are no rows, rows without a reference answer, seen rows, or one group only.
         GraderError: The grader needs something that `equip` gives, or could judge no answer at all.
         ValueError: The answers do not fit the rows, the baseline is none of the candidates, or shares
             were asked of a grader that knows only degrees.
     """
     parsed = list(rows)
-    pairs = comparable(parsed, overlap=overlap, allow_seen=allow_seen)
-    _require_fit(candidates, baseline, len(parsed))
+    setting = settle(
+        parsed,
+        baseline=baseline,
+        overlap=overlap,
+        allow_seen=allow_seen,
+        groups=groups,
+        confidence=confidence,
+        seed=seed,
+    )
+    require_fit(candidates, baseline, len(parsed))
     grader = grader or ExactMatch()
-    items = [Item(pair.reference, row) for pair, row in zip(pairs, parsed, strict=True)]
-    grades = {name: _grades(grader, answers, items) for name, answers in candidates.items()}
-    measure = _settle_measure(measure, grades.values(), grader)
-    results = {
-        name: result(name, answers, grades[name], measure=measure, confidence=confidence, seed=seed)
+    # All answers in one go, so that a model is asked several at a time and a program starts once.
+    outcomes = {
+        name: grade_each(grader, cases(answers, setting.items))
         for name, answers in candidates.items()
     }
-    others = [each for name, each in results.items() if name != baseline]
-    found = differences(
-        others, results[baseline], measure=measure, confidence=confidence, seed=seed
-    )
-    seen = {row: overlap.kind.get(row, "seen") for row in sorted(overlap.rows)} if overlap else {}
-    return Comparison(
-        references=tuple(pair.reference for pair in pairs),
-        grader=grader.name,
-        measure=measure,
-        confidence=confidence,
+    found = graded(setting, grader.name, candidates, outcomes, measure=measure)
+    return conclude(setting, found, holm([pair.p for pair in found.pairs]))
+
+
+def settle(
+    rows: Sequence[Mapping[str, object]],
+    *,
+    baseline: str,
+    overlap: SeenRows | None,
+    allow_seen: bool,
+    groups: Sequence[Hashable] | None,
+    confidence: float,
+    seed: int,
+) -> Setting:
+    """Check the rows and keep what all candidates and graders share."""
+    split = comparable(rows, overlap=overlap, allow_seen=allow_seen)
+    return Setting(
+        items=tuple(Item(pair.reference, row) for pair, row in zip(split, rows, strict=True)),
         baseline=baseline,
-        candidates=results,
-        differences={each.candidate: each for each in found},
-        seen=seen,
-        warnings=cautions(results, found, measure=measure, seen=tuple(seen)),
+        seen={row: overlap.kind.get(row, "seen") for row in sorted(overlap.rows)}
+        if overlap
+        else {},
+        groups=grouped(groups, len(rows)),
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def conclude(
+    setting: Setting, found: Graded, adjusted: Sequence[float], *, comparisons: int | None = None
+) -> Comparison:
+    """Draw the verdicts.
+
+    Args:
+        setting: What was compared on.
+        found: What one grader found.
+        adjusted: The adjusted p value of each pair.
+        comparisons: How many were adjusted together; those of this grader where not given.
+    """
+    count = len(found.pairs) if comparisons is None else comparisons
+    verdicts = [
+        judged(pair, p_adjusted, comparisons=count)
+        for pair, p_adjusted in zip(found.pairs, adjusted, strict=True)
+    ]
+    return Comparison(
+        references=tuple(item.reference for item in setting.items),
+        grader=found.grader,
+        measure=found.measure,
+        confidence=setting.confidence,
+        baseline=setting.baseline,
+        candidates=found.results,
+        differences={each.candidate: each for each in verdicts},
+        groups=setting.groups,
+        seen=setting.seen,
+        warnings=cautions(
+            found.results,
+            verdicts,
+            measure=found.measure,
+            seen=tuple(setting.seen),
+            groups=setting.groups,
+        ),
     )
 
 
@@ -258,77 +320,9 @@ def _try(grader: Grader, reference: str, row: Mapping[str, object]) -> None:
         raise DatasetError(f"{grader.name!r} cannot judge it: {fault}") from fault
 
 
-def _grades(grader: Grader, answers: Sequence[Answer], items: Sequence[Item]) -> list[Grade]:
-    """Judge all answers in one go, so that a model is asked several at a time and a program starts once."""
-    given = {row: answer.text for row, answer in enumerate(answers) if answer.text is not None}
-    outcomes = dict(
-        zip(
-            given,
-            grade_each(grader, [Case(Sample(given[row]), items[row]) for row in given]),
-            strict=True,
-        )
-    )
-    faults = {row: each for row, each in outcomes.items() if isinstance(each, GraderError)}
-    unfit = {row: str(fault) for row, fault in faults.items() if fault.code == "grader_failed"}
-    if unfit:
-        raise DatasetError(_fault_message(unfit))
-    if faults and len(faults) == len(given):
-        raise next(iter(faults.values()))
-    return [_settled(outcomes.get(row), answer) for row, answer in enumerate(answers)]
-
-
-def _settled(outcome: Grade | GraderError | None, answer: Answer) -> Grade:
-    if outcome is None:
-        return Grade(0.0, passed=False, reason=f"no answer: {answer.error}")
-    if isinstance(outcome, GraderError):
-        # The answer was paid for, and so were the judgements of the others.
-        return Grade(0.0, passed=False, reason=f"not judged: {outcome}", fault=outcome.code)
-    return outcome
-
-
-def _settle_measure(
-    measure: Measure | None, grades: Iterable[Sequence[Grade]], grader: Grader
-) -> Measure:
-    by_degrees = any(grade.passed is None for judged in grades for grade in judged)
-    if measure == "accuracy" and by_degrees:
-        raise ValueError(
-            f"the grader {grader.name!r} does not say yes or no; compare by measure='score'"
-        )
-    return measure or ("score" if by_degrees else "accuracy")
-
-
-def _require_fit(candidates: Mapping[str, Sequence[Answer]], baseline: str, rows: int) -> None:
-    if baseline not in candidates:
-        names = ", ".join(map(repr, candidates)) or "none"
-        raise ValueError(f"the baseline {baseline!r} is not among the candidates: {names}")
-    for name, answers in candidates.items():
-        if len(answers) != rows:
-            raise ValueError(
-                f"{name!r} has {len(answers)} answers for {rows} rows; give one per row, with an"
-                " error in place of the text where the call failed"
-            )
-
-
 def _seen_message(overlap: SeenRows, rows: int) -> str:
     return (
         f"{len(overlap.rows)} of {rows} rows also stand in the training set"
         f" ({name_rows(overlap.rows)}), so they cannot show how a model does on new inputs. Leave"
         " them out, or pass allow_seen=True for a result that is labelled so."
-    )
-
-
-def _fault_message(faults: Mapping[int, str]) -> str:
-    by_reason: dict[str, list[int]] = {}
-    for row, reason in faults.items():
-        by_reason.setdefault(reason, []).append(row)
-    lines = [f"  {name_rows(rows)}: {reason}" for reason, rows in by_reason.items()]
-    shown, more = lines[:10], len(lines) - 10
-    ending = [f"  and {more} further reasons"] if more > 0 else []
-    return "\n".join(
-        [
-            f"{len(faults)} rows cannot be compared; leave them out or give each a reference answer"
-            " (rows are counted from 0):",
-            *shown,
-            *ending,
-        ]
     )

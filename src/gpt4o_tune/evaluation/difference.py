@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gpt4o_tune.evaluation.bootstrap import paired_bootstrap
+from gpt4o_tune.evaluation._student import t_quantile
+from gpt4o_tune.evaluation.clusters import clustered_mean, clustered_sign_flip
+from gpt4o_tune.evaluation.effect import cohens_h, standardised_difference
 from gpt4o_tune.evaluation.power import minimum_detectable_difference
-from gpt4o_tune.evaluation.statistics import holm, mcnemar_exact, tango
+from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from gpt4o_tune.evaluation.answers import CandidateResult, Measure
-    from gpt4o_tune.evaluation.statistics import Interval
 
 __all__ = ["Difference", "Outcome"]
 
@@ -37,17 +38,21 @@ class Difference:
     """Candidate minus baseline, in shares or in mean score: 0.1 is ten points."""
 
     interval: Interval
-    """Around `difference`: Tango's for shares, BCa bootstrap for mean scores."""
+    """Around `difference`: Tango's for shares, Student's t for mean scores and for rows in groups."""
 
     p: float
-    """Two-sided: McNemar's exact test for shares, its sign-flip equivalent for mean scores."""
+    """Two-sided: McNemar's exact test for shares, its sign-flip equivalent for mean scores and for groups."""
 
     p_adjusted: float
-    """The same after Holm's adjustment for the number of candidates."""
+    """The same after Holm's adjustment for the number of candidates, and of graders where there are several."""
+
+    effect_size: float | None
+    """Cohen's h for shares; for mean scores the difference over their standard deviation. None where neither
+    varies."""
 
     smallest_detectable: float | None
-    """Difference that a comparison like this shows four times in five; None for mean scores, and where
-    the rows are too few to show any."""
+    """Difference that a comparison like this shows four times in five; None where the rows are too few to show
+    any, or differ by the same everywhere."""
 
     outcome: Outcome
     """Better or worse only where `p_adjusted` is within the level of the test."""
@@ -63,23 +68,50 @@ def differences(
     measure: Measure,
     confidence: float,
     seed: int,
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[Difference, ...]:
     """Compare each candidate with the baseline."""
-    pairs = [_pair(each, baseline, measure, confidence, seed) for each in candidates]
-    adjusted = holm([pair.p for pair in pairs])
+    found = pairs(
+        candidates, baseline, measure=measure, confidence=confidence, seed=seed, groups=groups
+    )
+    adjusted = holm([pair.p for pair in found])
     return tuple(
-        _judge(candidate, baseline, pair, p_adjusted, measure, len(pairs))
-        for candidate, pair, p_adjusted in zip(candidates, pairs, adjusted, strict=True)
+        judged(pair, p_adjusted, comparisons=len(found))
+        for pair, p_adjusted in zip(found, adjusted, strict=True)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """What two candidates show over the same rows, before it is known how many questions were asked."""
+
+    candidate: CandidateResult
+    baseline: CandidateResult
+    measure: Measure
     wins: int
     losses: int
     difference: float
     interval: Interval
     p: float
+    effect_size: float | None
+    standard_error: float
+    """Of the difference."""
+    units: int
+    """Rows, or groups of rows."""
+    is_grouped: bool
+
+
+def pairs(
+    candidates: Sequence[CandidateResult],
+    baseline: CandidateResult,
+    *,
+    measure: Measure,
+    confidence: float,
+    seed: int,
+    groups: Sequence[Hashable] | None,
+) -> tuple[Pair, ...]:
+    """Hold each candidate against the baseline, row by row."""
+    return tuple(_pair(each, baseline, measure, confidence, seed, groups) for each in candidates)
 
 
 def _pair(
@@ -88,16 +120,41 @@ def _pair(
     measure: Measure,
     confidence: float,
     seed: int,
-) -> _Pair:
+    groups: Sequence[Hashable] | None,
+) -> Pair:
     ours, theirs = _values(candidate, measure), _values(baseline, measure)
-    wins = sum(x > y for x, y in zip(ours, theirs, strict=True))
-    losses = sum(x < y for x, y in zip(ours, theirs, strict=True))
-    if measure == "accuracy":
-        n = len(ours)
+    apart = [x - y for x, y in zip(ours, theirs, strict=True)]
+    wins, losses, n = sum(x > 0 for x in apart), sum(x < 0 for x in apart), len(apart)
+    error, units = 0.0, n
+    if measure == "accuracy" and groups is None:
+        difference, p = (wins - losses) / n, mcnemar_exact(wins, losses)
         interval = tango(wins, losses, n, confidence=confidence)
-        return _Pair(wins, losses, (wins - losses) / n, interval, mcnemar_exact(wins, losses))
-    means = paired_bootstrap(ours, theirs, seed=seed, confidence=confidence)
-    return _Pair(wins, losses, means.difference, means.interval, means.p)
+    elif n == 1:
+        difference, p, interval = apart[0], 1.0, Interval(apart[0], apart[0], confidence)
+    else:
+        labels = range(n) if groups is None else groups
+        found = clustered_mean(apart, labels, confidence=confidence)
+        difference, interval = found.mean, found.interval
+        error, units = found.standard_error, found.groups
+        p = clustered_sign_flip(apart, labels, seed=seed)
+    return Pair(
+        candidate=candidate,
+        baseline=baseline,
+        measure=measure,
+        wins=wins,
+        losses=losses,
+        difference=difference,
+        interval=interval,
+        p=p,
+        effect_size=(
+            cohens_h(sum(ours) / n, sum(theirs) / n)
+            if measure == "accuracy"
+            else standardised_difference(ours, theirs)
+        ),
+        standard_error=error,
+        units=units,
+        is_grouped=groups is not None,
+    )
 
 
 def _values(result: CandidateResult, measure: Measure) -> list[float]:
@@ -106,37 +163,27 @@ def _values(result: CandidateResult, measure: Measure) -> list[float]:
     return [grade.score for grade in result.grades]
 
 
-def _judge(
-    candidate: CandidateResult,
-    baseline: CandidateResult,
-    pair: _Pair,
-    p_adjusted: float,
-    measure: Measure,
-    comparisons: int,
-) -> Difference:
-    n, confidence = len(candidate.grades), pair.interval.confidence
+def judged(pair: Pair, p_adjusted: float, *, comparisons: int) -> Difference:
+    """Say what a pair shows, given the p value that holds for so many comparisons."""
+    n, name = len(pair.candidate.grades), pair.candidate.name
     outcome: Outcome = "undecided"
-    if p_adjusted <= 1 - confidence:
+    if p_adjusted <= 1 - pair.interval.confidence:
         outcome = "better" if pair.difference > 0 else "worse"
-    detectable = None
-    if measure == "accuracy":
-        discordance = (pair.wins + pair.losses) / n
-        # Holm holds the smallest p value against the level divided by the number of comparisons.
-        strict = 1 - (1 - confidence) / comparisons
-        detectable = minimum_detectable_difference(n, discordance=discordance, confidence=strict)
-    figures = _figures(candidate, baseline, pair, measure)
+    detectable = _detectable(pair, n, comparisons)
+    figures = _figures(pair.candidate, pair.baseline, pair, pair.measure)
     p_value = _p_value(p_adjusted, comparisons)
     if outcome == "undecided":
-        verdict = f"{candidate.name}: no difference can be shown at n={n}: {figures}, {p_value}"
-        if measure == "accuracy":
-            verdict += f"; {_reach(detectable)}"
+        where = f"n={n} in {pair.units} groups" if pair.is_grouped else f"n={n}"
+        verdict = f"{name}: no difference can be shown at {where}: {figures}, {p_value}"
+        if reach := _reach(detectable, pair):
+            verdict += f"; {reach}"
         if 0 not in pair.interval:
             verdict += "; the interval leaves out 0, but the test is the stricter judge and decides"
     else:
-        verdict = f"{candidate.name} is {outcome}: {figures}, {p_value}"
+        verdict = f"{name} is {outcome}: {figures}, {p_value}"
     return Difference(
-        candidate=candidate.name,
-        baseline=baseline.name,
+        candidate=name,
+        baseline=pair.baseline.name,
         wins=pair.wins,
         losses=pair.losses,
         ties=n - pair.wins - pair.losses,
@@ -144,14 +191,29 @@ def _judge(
         interval=pair.interval,
         p=pair.p,
         p_adjusted=p_adjusted,
+        effect_size=pair.effect_size,
         smallest_detectable=detectable,
         outcome=outcome,
         verdict=verdict,
     )
 
 
+def _detectable(pair: Pair, n: int, comparisons: int) -> float | None:
+    """Give the true difference that so many rows, as spread as these, show four times in five."""
+    # Holm holds the smallest p value against the level divided by the number of comparisons.
+    level = (1 - pair.interval.confidence) / comparisons
+    if pair.measure == "accuracy" and not pair.is_grouped:
+        discordance = (pair.wins + pair.losses) / n
+        return minimum_detectable_difference(n, discordance=discordance, confidence=1 - level)
+    # Equal differences leave nothing but rounding; no pattern of signs is rarer than 2 in 2 ** units.
+    if pair.standard_error < 1e-12 or 2.0 ** (1 - pair.units) > level:
+        return None
+    df = pair.units - 1
+    return (t_quantile(1 - level / 2, df) + t_quantile(0.8, df)) * pair.standard_error
+
+
 def _figures(
-    candidate: CandidateResult, baseline: CandidateResult, pair: _Pair, measure: Measure
+    candidate: CandidateResult, baseline: CandidateResult, pair: Pair, measure: Measure
 ) -> str:
     level = f"{pair.interval.confidence * 100:g}% CI"
     low, high = pair.interval.low, pair.interval.high
@@ -172,7 +234,12 @@ def _p_value(p: float, comparisons: int) -> str:
     return text if comparisons == 1 else f"{text} (adjusted for {comparisons} comparisons)"
 
 
-def _reach(detectable: float | None) -> str:
-    if detectable is None:
+def _reach(detectable: float | None, pair: Pair) -> str:
+    if detectable is not None:
+        size = (
+            f"{100 * detectable:.0f} points" if pair.measure == "accuracy" else f"{detectable:.2g}"
+        )
+        return f"the smallest detectable is about {size}"
+    if pair.measure == "accuracy" and not pair.is_grouped:
         return "so few rows cannot show any difference"
-    return f"the smallest detectable is about {100 * detectable:.0f} points"
+    return ""

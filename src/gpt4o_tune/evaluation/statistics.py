@@ -76,12 +76,17 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
     z = normal_quantile(confidence)
     if n == 0:
         return Interval(0.0, 1.0, confidence)
-    share, correction = successes / n, z * z / n
+    return wilson_of_share(successes / n, n, z=z, confidence=confidence)
+
+
+def wilson_of_share(share: float, n: float, *, z: float, confidence: float) -> Interval:
+    """Give Wilson's interval of a share seen in so many trials, which need not be a whole number."""
+    correction = z * z / n
     centre = (share + correction / 2) / (1 + correction)
     spread = z / math.sqrt(n) * math.sqrt(share * (1 - share) + correction / 4) / (1 + correction)
     return Interval(
-        low=0.0 if successes == 0 else max(0.0, centre - spread),
-        high=1.0 if successes == n else min(1.0, centre + spread),
+        low=0.0 if share == 0 else max(0.0, centre - spread),
+        high=1.0 if share == 1 else min(1.0, centre + spread),
         confidence=confidence,
     )
 

@@ -122,6 +122,11 @@ class CustomModel(KeptModel):
         if not await await_ready(gateway, self.name, timeout=timeout):
             raise ModelNotReadyError(not_ready(self.name, timeout=timeout), model=self.name)
 
+    @property
+    def trained_on(self) -> Dataset | None:
+        """The rows it was trained on, where they are known; an evaluation refuses to measure on them."""
+        return self._trained_on
+
     def ask(self, text: str, *, system: str | None = None, **parameters: object) -> str:
         """Send one user message and return the answer's text.
 
