@@ -157,3 +157,14 @@ def test_pages_cover_each_file_once_in_order(desk: Desk) -> None:
     assert len(page.data) == 2
     with pytest.raises(openai.BadRequestError):
         desk.client.files.list(after="file-unknown")
+
+
+@pytest.mark.parametrize("purpose", ["assistants", "batch", "vision", "user_data", "evals"])
+def test_every_purpose_of_a_client_is_taken(desk: Desk, purpose: str) -> None:
+    """The file is listed under its purpose; those of the server's own files are not for clients."""
+    file = desk.client.files.create(file=("a.jsonl", b"{}"), purpose=purpose)
+    assert file.purpose == purpose
+    assert desk.client.files.list(purpose=purpose, limit=1).data == [file]
+    for own in ("batch_output", "fine-tune-results"):
+        with pytest.raises(openai.BadRequestError, match=purpose):
+            desk.client.files.create(file=("a.jsonl", b"{}"), purpose=own)

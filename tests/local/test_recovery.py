@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import random
 import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import openai
 import pytest
+import tenacity
 
 from gpt4o_tune import LocalServer
-from tests.local.conftest import ROWS, Desk, desk_at, jsonl
+from gpt4o_tune.local.store import Store
+from tests.local.conftest import MODEL, ROWS, Desk, desk_at, jsonl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from openai.types import Batch
     from openai.types.fine_tuning import FineTuningJob
 
 STEPS = 90
@@ -186,3 +194,133 @@ def test_the_command_reports_what_stops_it(tmp_path: Path) -> None:
     refused = subprocess.run([*command, "--host", "0.0.0.0"], capture_output=True, text=True)  # noqa: S104 - refused
     assert refused.returncode == 2
     assert "explicit api_key" in refused.stderr
+
+
+PIECE = 5_000
+
+
+def life(folder: Path, chance: random.Random, kept: Kept) -> None:
+    """One life of a server, ended at a moment of chance in the middle of a request."""
+    with served(folder) as (desk, process):
+        if not kept.batch_id:
+            kept.begin(desk)
+        kept.check(folder)
+        for _ in range(chance.randrange(4)):
+            kept.send_part(desk)
+        if chance.random() < 0.1:
+            kept.wait(desk, more_than=kept.done(desk))
+        last = threading.Thread(target=kept.send_part, args=(desk,))
+        last.start()
+        for _ in range(chance.randrange(3)):
+            with contextlib.suppress(openai.APIConnectionError):
+                desk.client.models.list()
+        process.kill()
+        last.join()
+        if chance.random() < 0.5:
+            for lock in (folder / "jobs").glob("*/lock"), (folder / "batches").glob("*/lock"):
+                for path in lock:
+                    with contextlib.suppress(ValueError, ProcessLookupError):
+                        os.kill(int(path.read_text()), signal.SIGKILL)
+
+
+@dataclass
+class Kept:
+    """What a server acknowledged, and so must never lose."""
+
+    requests: int
+    trains: bool
+    job_id: str = ""
+    batch_id: str = ""
+    upload_id: str = ""
+    parts: list[tuple[str, bytes]] = field(default_factory=list)
+    results: dict[str, str] = field(default_factory=dict)
+
+    def begin(self, desk: Desk) -> None:
+        """Create what is to survive."""
+        if self.trains:
+            self.job_id = begin(desk)
+        lines = [
+            {
+                "custom_id": str(number),
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": {"model": MODEL, "messages": ROWS[0]["messages"][:1]},
+            }
+            for number in range(self.requests)
+        ]
+        file = desk.client.files.create(file=("a.jsonl", jsonl(lines)), purpose="batch")
+        self.batch_id = desk.client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        ).id
+        self.upload_id = desk.client.uploads.create(
+            bytes=PIECE * 10_000, filename="a.bin", mime_type="x/y", purpose="user_data"
+        ).id
+
+    def send_part(self, desk: Desk) -> None:
+        """Add a part and remember it once it is acknowledged."""
+        data = os.urandom(PIECE)
+        with contextlib.suppress(openai.APIConnectionError):
+            part = desk.client.uploads.parts.create(self.upload_id, data=data)
+            self.parts.append((part.id, data))
+
+    def batch(self, desk: Desk) -> Batch:
+        return desk.client.batches.retrieve(self.batch_id)
+
+    def done(self, desk: Desk) -> int:
+        counts = self.batch(desk).request_counts
+        assert counts
+        return counts.completed
+
+    def wait(self, desk: Desk, *, more_than: int = sys.maxsize) -> None:
+        """Look until the batch is further, or done; not too often, for its worker yields to all."""
+        look = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda batch: batch.status != "completed"),
+            wait=tenacity.wait_fixed(0.05),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_delay(120), lambda _: self.done(desk) > more_than
+            ),
+            retry_error_callback=lambda _: None,
+        )
+        look(self.batch, desk)
+
+    def check(self, folder: Path) -> None:
+        """Compare the disk with what was acknowledged."""
+        for part_id, data in self.parts:
+            assert (folder / "uploads" / part_id).read_bytes() == data
+        store = Store(folder)
+        batch = store.batches.get(self.batch_id)
+        if batch.status == "in_progress":
+            written = [json.loads(text) for text in store.batches.results(batch.id, is_error=False)]
+            found = {each["custom_id"]: each["id"] for each in written}
+            assert found.items() >= self.results.items()
+            assert batch.completed <= len(found)
+            self.results = found
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("kills", "trains"), [(20, False), pytest.param(200, True, marks=pytest.mark.slow)]
+)
+def test_random_kills_lose_nothing(
+    tmp_path: Path, undisturbed: dict[str, object], kills: int, *, trains: bool
+) -> None:
+    """Batches, uploads and jobs survive kill -9 at any moment, with no answer and no step twice."""
+    chance, kept = random.Random(kills), Kept(requests=10 * kills, trains=trains)
+    for _ in range(kills):
+        life(tmp_path, chance, kept)
+    with served(tmp_path) as (desk, _):
+        kept.check(tmp_path)
+        if trains:
+            assert trace(desk, desk.finished(kept.job_id)) == undisturbed
+        kept.wait(desk)
+        output = kept.batch(desk).output_file_id
+        assert output
+        written = [json.loads(text) for text in desk.client.files.content(output).text.splitlines()]
+        assert [each["custom_id"] for each in written] == [*map(str, range(kept.requests))]
+        found = {each["custom_id"]: each["id"] for each in written}
+        assert found.items() >= kept.results.items()
+        assert kept.done(desk) == kept.requests
+        with pytest.raises(openai.BadRequestError, match="opened for"):
+            desk.client.uploads.complete(kept.upload_id, part_ids=[each for each, _ in kept.parts])
+        kept.check(tmp_path)
+        assert len({each for each, _ in kept.parts}) == len(kept.parts) > kills

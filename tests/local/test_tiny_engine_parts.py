@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from gpt4o_tune.local.engines import Hyperparameters, parse_tool_calls, render_t
 from gpt4o_tune.local.engines.tiny.bag import Bag
 from gpt4o_tune.local.engines.tiny.network import Network, Shape, initial_weights, named
 from gpt4o_tune.local.engines.tiny.rendering import Turn, render
-from gpt4o_tune.local.engines.tiny.threads import one_blas_thread
 from gpt4o_tune.local.engines.tiny.tokenizer import Tokenizer
 from gpt4o_tune.local.engines.tiny.trainer import resolve
 from gpt4o_tune.local.engines.tiny.windows import CONTEXT, STRETCH, Batch, cut_windows
@@ -194,24 +193,35 @@ def test_content_becomes_text(content: object, text: str) -> None:
     assert render([{"role": "user", "content": content}])[0].text == text
 
 
-def blas_threads() -> set[int]:
-    """How many threads each BLAS of this process may use."""
-    return {
-        library["num_threads"]
-        for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas"
-    }
+OVERLAPPING = """
+from contextlib import ExitStack
+
+import numpy
+import threadpoolctl
+from gpt4o_tune.local.engines.tiny.threads import one_blas_thread
+
+def told():
+    print(*[lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"])
+
+with threadpoolctl.threadpool_limits(2, user_api="blas"):
+    told()
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(one_blas_thread())
+        second.enter_context(one_blas_thread())
+        told()
+        first.close()
+        told()
+    told()
+"""
 
 
 def test_blas_gets_its_threads_back_when_the_last_answer_ends() -> None:
-    """Answers that overlap hold BLAS to one thread together and leave the process as it was."""
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        before = blas_threads()
-        with ExitStack() as first, ExitStack() as second:
-            first.enter_context(one_blas_thread())
-            second.enter_context(one_blas_thread())
-            assert blas_threads() == {1}
-            first.close()
-            assert blas_threads() == {1}
+    """Answers that overlap hold BLAS to one thread together and leave the process as it was.
 
-        assert blas_threads() == before
+    In a process of its own: OpenBLAS takes no new limit in a thread that has multiplied already.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", OVERLAPPING], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["2", "1", "1", "2"]

@@ -39,9 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             host=options.host,
             api_key=options.api_key,
             slots=options.slots,
+            moderation=options.moderation,
+            webhooks=options.webhook,
+            webhook_secret=options.webhook_secret,
+            allow_python_graders=options.allow_python_graders,
         )
         with server:
-            print(_greeting(server), flush=True)
+            print(_greeting(server, has_webhooks=bool(options.webhook)), flush=True)
             is_over.wait()
     except (OSError, ValueError, MissingExtraError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,10 +77,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--slots", type=int, default=1, metavar="N", help="jobs that train at the same time"
     )
+    parser.add_argument(
+        "--moderation",
+        action="store_true",
+        help="fail jobs whose training file has rows that the moderation stand-in flags",
+    )
+    parser.add_argument(
+        "--webhook",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="address to tell that a job or batch has ended; may be given several times",
+    )
+    parser.add_argument(
+        "--webhook-secret",
+        metavar="S",
+        help="what signs webhooks (default: a random one, kept in the data folder)",
+    )
+    parser.add_argument(
+        "--allow-python-graders",
+        action="store_true",
+        help="let graders of clients run Python source on this machine",
+    )
     return parser
 
 
-def _greeting(server: LocalServer) -> str:
+def _greeting(server: LocalServer, *, has_webhooks: bool) -> str:
+    verify = f"To verify webhooks:\n  export OPENAI_WEBHOOK_SECRET={server.webhook_secret}\n"
     return f"""\
 Local fine-tuning service, a stand-in for GPT-4o and its relatives.
   base_url  {server.base_url}
@@ -89,7 +116,7 @@ For this library:
 For every other client of OpenAI's API:
   export OPENAI_BASE_URL={server.base_url}
   export OPENAI_API_KEY={server.api_key}
-
+{verify if has_webhooks else ""}
 Ctrl-C stops it."""
 
 

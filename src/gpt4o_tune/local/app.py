@@ -11,11 +11,17 @@ from starlette.routing import Mount, Router
 from gpt4o_tune.local.answering import Answering
 from gpt4o_tune.local.auth import BearerAuth
 from gpt4o_tune.local.envelope import HANDLERS
+from gpt4o_tune.local.grading import run_string_check
 from gpt4o_tune.local.ids import new_id
+from gpt4o_tune.local.routes.batches import BatchRoutes
 from gpt4o_tune.local.routes.chat import ChatRoutes
 from gpt4o_tune.local.routes.files import FileRoutes
+from gpt4o_tune.local.routes.graders import GraderRoutes
 from gpt4o_tune.local.routes.jobs import JobRoutes
+from gpt4o_tune.local.routes.limits import LimitRoutes
 from gpt4o_tune.local.routes.models import ModelRoutes
+from gpt4o_tune.local.routes.moderations import ModerationRoutes
+from gpt4o_tune.local.routes.permissions import PermissionRoutes
 from gpt4o_tune.local.routes.stored_completions import StoredCompletionRoutes
 from gpt4o_tune.local.routes.uploads import UploadRoutes
 from gpt4o_tune.local.stand_in import ENGINE, HEADER
@@ -25,11 +31,20 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from gpt4o_tune.local.grading import GraderRunner
     from gpt4o_tune.local.store import Store
 
 
 def build_app(
-    store: Store, *, api_key: str, wake: Callable[[], None], engine: str = ENGINE
+    store: Store,
+    *,
+    api_key: str,
+    wake: Callable[[], None],
+    wake_batches: Callable[[], None] | None = None,
+    engine: str = ENGINE,
+    slots: int = 1,
+    run_grader: GraderRunner = run_string_check,
+    allow_python_graders: bool = False,
 ) -> ASGIApp:
     """Assemble the application.
 
@@ -37,14 +52,24 @@ def build_app(
         store: What it serves.
         api_key: What each request must carry.
         wake: Called when a job was added or cancelled.
+        wake_batches: Called when a batch was added or cancelled; None where nothing answers batches,
+            which are not offered then.
         engine: What trains new jobs and stands in for base models.
+        slots: How many jobs train at the same time.
+        run_grader: Grades one sample.
+        allow_python_graders: Let graders run Python source on this machine.
     """
     answering = Answering(store, engine=engine)
     resources = (
         FileRoutes(store.files),
         UploadRoutes(store),
         JobRoutes(store, wake=wake, engine=engine),
+        PermissionRoutes(store),
+        GraderRoutes(run_grader, allow_python=allow_python_graders),
+        LimitRoutes(store, answering, slots=slots),
+        *([] if wake_batches is None else [BatchRoutes(store, wake=wake_batches)]),
         ModelRoutes(store, answering),
+        ModerationRoutes(),
         ChatRoutes(answering, store.completions, now=store.now),
         StoredCompletionRoutes(store.completions),
     )

@@ -1,7 +1,8 @@
-"""The bearer token, and the rule about which hosts may do without an explicit one."""
+"""The bearer token and the webhook secret, and the rule about which hosts may do without an explicit token."""
 
 from __future__ import annotations
 
+import base64
 import hmac
 import ipaddress
 import os
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from gpt4o_tune.local.envelope import ApiError, error_response
+from gpt4o_tune.local.webhooks import SECRET_PREFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 KEY_FILE = "api_key"
+WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105 - the name of a file
 
 
 class BearerAuth:
@@ -49,15 +52,23 @@ class BearerAuth:
 
 def stored_key(data_dir: Path) -> str:
     """Read the key kept in the data folder, or make one there that only its owner can read."""
-    path = data_dir / KEY_FILE
+    return _stored(data_dir / KEY_FILE, f"local-{secrets.token_urlsafe(32)}")
+
+
+def stored_webhook_secret(data_dir: Path) -> str:
+    """Read the secret that signs webhooks, or make one in the same way."""
+    random = base64.b64encode(secrets.token_bytes(32)).decode()
+    return _stored(data_dir / WEBHOOK_SECRET_FILE, f"{SECRET_PREFIX}{random}")
+
+
+def _stored(path: Path, fresh: str) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip()
-    key = f"local-{secrets.token_urlsafe(32)}"
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{key}\n")
-    return key
+        file.write(f"{fresh}\n")
+    return fresh
 
 
 def require_safe_host(host: str, *, api_key: str | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import sqlite3
 from typing import TYPE_CHECKING, cast
 
 from starlette.exceptions import HTTPException
@@ -12,7 +15,15 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-OFFERED = "files, uploads, fine_tuning/jobs, models and chat/completions"
+logger = logging.getLogger("gpt4o_tune.local")
+
+OFFERED = (
+    "files, uploads, fine_tuning/jobs, fine_tuning/checkpoints, fine_tuning/alpha/graders, "
+    "fine_tuning/model_limits, batches, models, moderations and chat/completions"
+)
+_DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DISK_IS_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_DATABASE_IS_CLOSED = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")
 
 
 class ApiError(Exception):
@@ -77,8 +88,41 @@ async def answer_unexpected(_: Request, __: Exception) -> JSONResponse:
     return error_response(ApiError(message, status=500, code="server_error"))
 
 
+async def answer_disk_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer where the disk is at fault, and say what to do; any other error is unexpected."""
+    refusal = disk_error(error)
+    if refusal is None:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return await answer_unexpected(request, error)
+    logger.error("%s %s: %s (%s)", request.method, request.url.path, refusal, error)
+    return error_response(refusal)
+
+
+def disk_error(error: Exception) -> ApiError | None:
+    """Put an error of the disk below the data folder into words, None where it is another."""
+    code = error.errno if isinstance(error, OSError) else None
+    state = error.sqlite_errorname if isinstance(error, sqlite3.OperationalError) else ""
+    if code in _DISK_IS_FULL or state.startswith("SQLITE_FULL"):
+        return ApiError(
+            "The disk of the local server is full, and nothing of this request was kept. "
+            "Make room in its data folder and send the request again.",
+            status=507,
+            code="insufficient_storage",
+        )
+    if code in _DISK_IS_CLOSED or state.startswith(_DATABASE_IS_CLOSED):
+        return ApiError(
+            "The local server cannot write to its data folder, and nothing of this request was "
+            "kept. Make the folder writable and send the request again.",
+            status=500,
+            code="storage_not_writable",
+        )
+    return None
+
+
 HANDLERS = {
     ApiError: answer_api_error,
+    OSError: answer_disk_error,
+    sqlite3.OperationalError: answer_disk_error,
     HTTPException: answer_http_exception,
     Exception: answer_unexpected,
 }

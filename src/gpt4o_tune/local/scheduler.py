@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING
 
+from gpt4o_tune.local.processes import end_worker, start_worker
 from gpt4o_tune.local.store.records import TRAINING_STATUSES, JobFault, JobRecord
 from gpt4o_tune.local.validation import validate_job
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
     from gpt4o_tune.local.store import Store
@@ -22,8 +21,7 @@ logger = logging.getLogger("gpt4o_tune.local")
 
 _RESTARTS = 3
 _STOP_TIMEOUT_S = 5.0
-# More threads slow these small matrices down on a busy machine, and their number changes the sums.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_PAUSE_S = 30.0
 
 
 class Scheduler:
@@ -32,10 +30,12 @@ class Scheduler:
     Args:
         store: Where jobs are kept; workers open the same data folder.
         slots: How many jobs train at the same time.
+        is_screened: Have the moderation stand-in look at training files.
     """
 
-    def __init__(self, store: Store, *, slots: int = 1) -> None:
+    def __init__(self, store: Store, *, slots: int = 1, is_screened: bool = False) -> None:
         self._store = store
+        self._is_screened = is_screened
         self._changed = threading.Condition()
         self._is_stopping = False
         self._claimed: set[str] = set()
@@ -69,7 +69,7 @@ class Scheduler:
             workers = [*self._workers.values()]
             self._changed.notify_all()
         for worker in workers:
-            _end(worker)
+            end_worker(worker)
         for thread in self._threads:
             thread.join(_STOP_TIMEOUT_S)
 
@@ -81,7 +81,7 @@ class Scheduler:
                 if self._is_stopping:
                     return
                 logger.exception("job %s failed in the server", job.id)
-                self._fail(job.id, f"The local server could not run the job: {error}")
+                self._give_up(job.id, error)
             finally:
                 with self._changed:
                     self._claimed.discard(job.id)
@@ -99,7 +99,7 @@ class Scheduler:
         return None
 
     def _validate(self, job: JobRecord) -> None:
-        validate_job(self._store, job)
+        validate_job(self._store, job, is_screened=self._is_screened)
 
     def _train(self, job: JobRecord) -> None:
         exit_code = 0
@@ -115,19 +115,11 @@ class Scheduler:
         )
 
     def _run_worker(self, job_id: str) -> int:
-        command = [sys.executable, "-m", "gpt4o_tune.local.worker"]
-        command += ["--data-dir", str(self._store.data_dir), "--job", job_id]
-        command += ["--parent", str(os.getpid())]
+        arguments = ["--data-dir", str(self._store.data_dir), "--job", job_id]
         with (self._store.job_dir(job_id) / "worker.log").open("ab") as log, self._changed:
             if self._is_stopping:
                 return 0
-            worker = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **_ONE_THREAD},
-            )
+            worker = start_worker("gpt4o_tune.local.worker", arguments, log=log)
             self._workers[job_id] = worker
         try:
             return worker.wait()
@@ -135,16 +127,17 @@ class Scheduler:
             with self._changed:
                 del self._workers[job_id]
 
+    def _give_up(self, job_id: str, error: Exception) -> None:
+        try:
+            self._fail(job_id, f"The local server could not run the job: {error}")
+        except Exception:
+            # A full disk is one reason, and it may have room again before long.
+            logger.exception("job %s cannot go on for now", job_id)
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_stopping, timeout=_PAUSE_S)
+
     def _fail(self, job_id: str, message: str) -> None:
         with self._store.jobs.editing(job_id) as edit:
             if edit.is_open:
                 edit.finish("failed", fault=JobFault(code="server_error", message=message))
                 edit.event("failed", message, level="error")
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    worker.terminate()
-    try:
-        worker.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        worker.kill()

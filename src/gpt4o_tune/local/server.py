@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 import tempfile
 import weakref
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from gpt4o_tune.local.app import build_app
-from gpt4o_tune.local.auth import is_loopback, require_safe_host, stored_key
+from gpt4o_tune.local.auth import (
+    is_loopback,
+    require_safe_host,
+    stored_key,
+    stored_webhook_secret,
+)
+from gpt4o_tune.local.batches.turns import BatchTurns
 from gpt4o_tune.local.http_thread import HttpThread, listen
 from gpt4o_tune.local.process_lock import locked
 from gpt4o_tune.local.scheduler import Scheduler
 from gpt4o_tune.local.store import Store
+from gpt4o_tune.local.webhooks import WebhookSender, require_address, signing_key
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from gpt4o_tune.providers import Provider
 
@@ -43,9 +52,14 @@ class LocalServer:
         host: Address to listen on.
         api_key: The key that clients must send; None for a random one, kept in `data_dir`.
         slots: How many jobs train at the same time; the others wait in the queue.
+        moderation: Fail jobs whose training file has rows that the moderation stand-in flags.
+        webhooks: Addresses that are told, by a signed request, that a job or a batch has ended.
+        webhook_secret: What signs; None for a random one, kept in `data_dir`.
+        allow_python_graders: Let the graders of clients run Python source on this machine.
 
     Raises:
-        ValueError: `host` is reachable from other machines and no `api_key` was given.
+        ValueError: `host` is reachable from other machines and no `api_key` was given, or webhooks
+            cannot be sent to an address or signed with the secret.
     """
 
     def __init__(
@@ -56,29 +70,38 @@ class LocalServer:
         host: str = "127.0.0.1",
         api_key: str | None = None,
         slots: int = 1,
+        moderation: bool = False,
+        webhooks: Sequence[str] = (),
+        webhook_secret: str | None = None,
+        allow_python_graders: bool = False,
     ) -> None:
         require_safe_host(host, api_key=api_key)
-        self._given_dir = None if data_dir is None else Path(data_dir).absolute()
-        self._host = host
-        self._port = port
-        self._given_key = api_key
-        self._slots = slots
+        for url in webhooks:
+            require_address(url)
+        if webhook_secret is not None:
+            signing_key(webhook_secret)
+        self._settings = _Settings(
+            data_dir=None if data_dir is None else Path(data_dir).absolute(),
+            host=host,
+            port=port,
+            api_key=api_key,
+            slots=slots,
+            moderation=moderation,
+            webhooks=tuple(webhooks),
+            webhook_secret=webhook_secret,
+            allow_python_graders=allow_python_graders,
+        )
         self._running: _Running | None = None
 
     def start(self) -> Self:
         """Start serving, unless it already does; returns once requests are answered.
 
         Raises:
-            OSError: The port is taken, or another server uses the data folder.
+            OSError: The port is taken, or the data folder cannot be written to or is used by another
+                server.
         """
         if self._running is None:
-            self._running = _Running(
-                self._given_dir,
-                host=self._host,
-                port=self._port,
-                api_key=self._given_key,
-                slots=self._slots,
-            )
+            self._running = _Running(self._settings)
         return self
 
     def stop(self) -> None:
@@ -100,12 +123,17 @@ class LocalServer:
     @property
     def base_url(self) -> str:
         """Address for clients; ends in `/v1`."""
-        return f"http://{_in_url(self._host)}:{self._started.port}/v1"
+        return f"http://{_in_url(self._settings.host)}:{self._started.port}/v1"
 
     @property
     def api_key(self) -> str:
         """The key that clients send."""
         return self._started.api_key
+
+    @property
+    def webhook_secret(self) -> str:
+        """The secret by which receivers verify webhooks."""
+        return self._started.webhook_secret
 
     @property
     def data_dir(self) -> Path:
@@ -126,28 +154,59 @@ class LocalServer:
         return self._running
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Settings:
+    """What a server was asked to be; see `LocalServer`."""
+
+    data_dir: Path | None
+    host: str
+    port: int
+    api_key: str | None
+    slots: int
+    moderation: bool
+    webhooks: tuple[str, ...]
+    webhook_secret: str | None
+    allow_python_graders: bool
+
+
 class _Running:
     """All that a running server holds; `close` gives it back in reverse order."""
 
-    def __init__(
-        self, data_dir: Path | None, *, host: str, port: int, api_key: str | None, slots: int
-    ) -> None:
+    def __init__(self, settings: _Settings) -> None:
+        host = settings.host
         if not is_loopback(host):
             logger.warning("the local server listens on %s: other machines can reach it", host)
         with ExitStack() as stack:
-            self.data_dir = _temporary_folder(stack) if data_dir is None else data_dir
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_only_server(self.data_dir))
-            self.api_key = api_key or stored_key(self.data_dir)
-            listener = stack.enter_context(listen(host, port))
+            self.data_dir = settings.data_dir or _temporary_folder(stack)
+            with _explained(self.data_dir):
+                self.data_dir.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_only_server(self.data_dir))
+                self.api_key = settings.api_key or stored_key(self.data_dir)
+                self.webhook_secret = settings.webhook_secret or stored_webhook_secret(
+                    self.data_dir
+                )
+                store = Store(self.data_dir)
+                stack.callback(store.close)
+                store.sweep()
+            listener = stack.enter_context(listen(host, settings.port))
             self.port: int = listener.getsockname()[1]
-            store = Store(self.data_dir)
-            stack.callback(store.close)
-            store.sweep()
-            scheduler = Scheduler(store, slots=slots)
+            sender = WebhookSender(store, settings.webhooks, secret=self.webhook_secret)
+            sender.start()
+            stack.callback(sender.stop)
+            scheduler = Scheduler(store, slots=settings.slots, is_screened=settings.moderation)
             scheduler.start()
             stack.callback(scheduler.stop)
-            app = build_app(store, api_key=self.api_key, wake=scheduler.wake)
+            batches = BatchTurns(store)
+            batches.start()
+            stack.callback(batches.stop)
+            app = build_app(
+                store,
+                api_key=self.api_key,
+                wake=scheduler.wake,
+                wake_batches=batches.wake,
+                slots=settings.slots,
+                allow_python_graders=settings.allow_python_graders,
+            )
             http = HttpThread(app, listener)
             http.start()
             stack.callback(http.stop)
@@ -172,6 +231,23 @@ def _only_server(data_dir: Path) -> Generator[None]:
             yield
     except BlockingIOError as error:
         raise OSError(f"another local server already uses the folder {str(data_dir)!r}") from error
+
+
+@contextmanager
+def _explained(data_dir: Path) -> Generator[None]:
+    """Say of a data folder that cannot be used what is to be done about it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise OSError(f"cannot use the data folder {str(data_dir)!r}: {error}") from error
+    except OSError as error:
+        if error.errno is None:  # It was raised here and says it already.
+            raise
+        raise OSError(
+            error.errno,
+            f"cannot use the data folder {str(data_dir)!r}: {error.strerror}. Choose a folder that "
+            "can be written to, on a disk with room",
+        ) from error
 
 
 def _in_url(host: str) -> str:

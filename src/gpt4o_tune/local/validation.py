@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from gpt4o_tune.catalog import load
 from gpt4o_tune.data import Dataset
 from gpt4o_tune.errors import DatasetError
+from gpt4o_tune.local.screening import screen
 from gpt4o_tune.local.store.records import JobFault
 
 if TYPE_CHECKING:
@@ -27,14 +28,23 @@ _NOT_REFUSED = "secret"
 """The check that a launch stops at, yet no service does."""
 
 
-def validate_job(store: Store, job: JobRecord) -> None:
-    """Check a job's files, then queue the job or fail it."""
+def validate_job(store: Store, job: JobRecord, *, is_screened: bool = False) -> None:
+    """Check a job's files, then queue the job or fail it.
+
+    Args:
+        store: Where the job is kept.
+        job: A job to validate.
+        is_screened: Fail it also where the moderation stand-in flags rows of the training file.
+    """
     with store.jobs.editing(job.id) as edit:
         message = f"Validating training file: {job.training_file}"
         if job.validation_file:
             message += f" and validation file: {job.validation_file}"
         edit.event("validating", message)
-    fault = find_fault(store.job_dir(job.id), job)
+    folder = store.job_dir(job.id)
+    fault = find_fault(folder, job)
+    if fault is None and is_screened:
+        fault = screen(folder / "training.jsonl")
     with store.jobs.editing(job.id) as edit:
         if edit.job.status != "validating_files":
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect
@@ -68,15 +68,35 @@ def parse_json(content: bytes, kind: type[B]) -> B:
         ApiError: It is no JSON object, or has a wrong field.
     """
     try:
-        value = json.loads(content, parse_constant=_refuse_constant)
-        # Escapes can spell half a surrogate pair, which no answer and no file can hold.
-        json.dumps(value, ensure_ascii=False).encode()
+        value = strict_json(content)
     except (ValueError, RecursionError) as error:
         raise ApiError(
             f"We could not parse the JSON body of your request: {error}", code="invalid_json"
         ) from error
     if not isinstance(value, dict):
         raise ApiError("The request body must be a JSON object.", code="invalid_type")
+    return check_value(cast("dict[str, object]", value), kind)
+
+
+def strict_json(content: bytes) -> object:
+    """Parse JSON that has no words such as NaN, and no text that cannot be written again.
+
+    Raises:
+        ValueError: It is no such JSON.
+        RecursionError: It is nested too deep.
+    """
+    value: object = json.loads(content, parse_constant=_refuse_constant)
+    # Escapes can spell half a surrogate pair, which no answer and no file can hold.
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def check_value(value: dict[str, object], kind: type[B]) -> B:
+    """Check a body that is already parsed.
+
+    Raises:
+        ApiError: It has a wrong field.
+    """
     try:
         return kind.model_validate(value)
     except ValidationError as error:

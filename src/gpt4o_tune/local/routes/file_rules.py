@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from gpt4o_tune.catalog import Limits
 
 _PURPOSES: tuple[str, ...] = tuple(
-    purpose for purpose in get_args(FilePurpose) if purpose != "fine-tune-results"
+    purpose
+    for purpose in get_args(FilePurpose)
+    if purpose not in ("fine-tune-results", "batch_output")
 )
 _FIRST_LINE_BYTES = 8 * 1024 * 1024
 _NOT_JSONL = "Expected file to have JSONL format, where every line is a JSON dictionary."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from gpt4o_tune.catalog import base_id, load
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.routes.job_bodies import HyperparameterBody, JobBody
+from gpt4o_tune.local.routes.metadata import require_metadata
 
 if TYPE_CHECKING:
     from gpt4o_tune.local.store import Store
@@ -51,7 +51,7 @@ class JobRules:
                 code="unsupported_method",
             )
         self._require_suffix(body.suffix)
-        self._require_metadata(body.metadata or {})
+        require_metadata(body.metadata or {}, self._limits)
         self._require_file(body.training_file, "training_file")
         if body.validation_file is not None:
             self._require_file(body.validation_file, "validation_file")
@@ -99,9 +99,9 @@ class JobRules:
         """
         folder = self._store.job_dir(job.id)
         try:
-            _hold(self._store, job.training_file, folder / "training.jsonl")
+            self._store.files.hold(job.training_file, folder / "training.jsonl")
             if job.validation_file is not None:
-                _hold(self._store, job.validation_file, folder / "validation.jsonl")
+                self._store.files.hold(job.validation_file, folder / "validation.jsonl")
         except FileNotFoundError as error:
             shutil.rmtree(folder)
             raise ApiError("A file was deleted while the job was being created.") from error
@@ -118,24 +118,6 @@ class JobRules:
                 code="invalid_value",
             )
 
-    def _require_metadata(self, metadata: dict[str, str]) -> None:
-        limits = self._limits
-        if len(metadata) > limits.metadata_max_pairs:
-            message = f"Invalid 'metadata': more than {limits.metadata_max_pairs} pairs."
-            raise ApiError(message, param="metadata", code="object_above_max_properties")
-        for key, value in metadata.items():
-            if len(key) > limits.metadata_key_max_chars:
-                most = limits.metadata_key_max_chars
-                message = f"Invalid 'metadata': the key {key!r} has more than {most} characters."
-            elif len(value) > limits.metadata_value_max_chars:
-                most = limits.metadata_value_max_chars
-                message = (
-                    f"Invalid 'metadata': the value of {key!r} has more than {most} characters."
-                )
-            else:
-                continue
-            raise ApiError(message, param="metadata", code="string_above_max_length")
-
     def _require_file(
         self, file_id: str, param: Literal["training_file", "validation_file"]
     ) -> None:
@@ -149,13 +131,3 @@ class JobRules:
                 param=param,
                 code=f"invalid_{param}",
             )
-
-
-def _hold(store: Store, file_id: str, target: os.PathLike[str]) -> None:
-    source = store.files.path(file_id)
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:  # The file system has no hard links.
-        shutil.copyfile(source, target)

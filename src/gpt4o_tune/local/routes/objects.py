@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.catalog import Model
     from gpt4o_tune.local.store.records import (
+        BatchRecord,
         CheckpointRecord,
         CompletionRecord,
         EventRecord,
         FileRecord,
         JobRecord,
         ModelRecord,
+        PermissionRecord,
         UploadPartRecord,
         UploadRecord,
     )
@@ -137,6 +139,34 @@ def stored_message_object(message: Mapping[str, object], message_id: str) -> dic
         "content": None if has_parts else content,
         "content_parts": content if has_parts else None,
     }
+
+
+def batch_object(batch: BatchRecord) -> dict[str, object]:
+    """Render a batch."""
+    faults = [fault.model_dump() for fault in batch.faults]
+    hidden = {"faults", "total", "completed", "failed", "input_tokens", "output_tokens"}
+    return {
+        "object": "batch",
+        **batch.model_dump(exclude={*hidden, "output_expires_after"}),
+        "errors": {"object": "list", "data": faults} if faults else None,
+        "request_counts": {
+            "total": batch.total,
+            "completed": batch.completed,
+            "failed": batch.failed,
+        },
+        "usage": {
+            "input_tokens": batch.input_tokens,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": batch.output_tokens,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": batch.input_tokens + batch.output_tokens,
+        },
+    }
+
+
+def permission_object(permission: PermissionRecord) -> dict[str, object]:
+    """Render a permission."""
+    return {"object": "checkpoint.permission", **permission.model_dump(exclude={"model_id"})}
 
 
 def listing(objects: Sequence[dict[str, object]], *, has_more: bool = False) -> dict[str, object]:

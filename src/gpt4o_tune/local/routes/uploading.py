@@ -82,12 +82,12 @@ async def _feed(parser: MultipartParser, request: Request) -> None:
 
     Clients do not look for an answer while they still send.
     """
-    fault: FormParserError | ApiError | None = None
+    fault: FormParserError | ApiError | OSError | None = None
     async for chunk in request.stream():
         if fault is None:
             try:
                 await run_in_threadpool(parser.write, chunk)
-            except (FormParserError, ApiError) as error:
+            except (FormParserError, ApiError, OSError) as error:
                 fault = error
     if fault is not None:
         raise fault

@@ -6,6 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from gpt4o_tune.local.store.batches import BatchEdit, BatchStore
 from gpt4o_tune.local.store.completions import CompletionStore
 from gpt4o_tune.local.store.database import Database
 from gpt4o_tune.local.store.events import EventStore
@@ -13,13 +14,17 @@ from gpt4o_tune.local.store.files import FileStore
 from gpt4o_tune.local.store.jobs import JobEdit, JobStore
 from gpt4o_tune.local.store.models import ModelStore
 from gpt4o_tune.local.store.paging import Order, UnknownCursorError
+from gpt4o_tune.local.store.permissions import PermissionStore
 from gpt4o_tune.local.store.uploads import UploadStore
+from gpt4o_tune.local.store.webhooks import WebhookStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 __all__ = [
+    "BatchEdit",
+    "BatchStore",
     "CompletionStore",
     "EventStore",
     "FileStore",
@@ -27,17 +32,19 @@ __all__ = [
     "JobStore",
     "ModelStore",
     "Order",
+    "PermissionStore",
     "Store",
     "UnknownCursorError",
     "UploadStore",
+    "WebhookStore",
 ]
 
 
 class Store:
     """The tables of one data folder.
 
-    The folder holds `state.db` (SQLite), `files/` (one file an id), `uploads/` (one file a part) and `jobs/` (one folder a job:
-    its own copy of the data, its log, its checkpoints).
+    The folder holds `state.db` (SQLite), `files/` (one file an id), `uploads/` (one file a part), `jobs/` (one folder a job:
+    its own copy of the data, its log, its checkpoints) and `batches/` (one folder a batch: its own copy of the requests, its log).
 
     Args:
         data_dir: The folder, made where it is missing.
@@ -54,11 +61,20 @@ class Store:
         self.jobs = JobStore(self._database)
         self.events = EventStore(self._database)
         self.models = ModelStore(self._database, data_dir)
+        self.permissions = PermissionStore(self._database)
+        self.batches = BatchStore(self._database)
+        self.webhooks = WebhookStore(self._database)
         self.completions = CompletionStore(self._database)
 
     def job_dir(self, job_id: str) -> Path:
         """The folder of a job, made at first use."""
         folder = self.data_dir / "jobs" / job_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def batch_dir(self, batch_id: str) -> Path:
+        """The folder of a batch, made at first use."""
+        folder = self.data_dir / "batches" / batch_id
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -68,6 +84,9 @@ class Store:
         self.uploads.sweep()
         for folder in (self.data_dir / "jobs").glob("*"):
             if not self.jobs.exists(folder.name):
+                shutil.rmtree(folder)
+        for folder in (self.data_dir / "batches").glob("*"):
+            if not self.batches.needs_folder(folder.name):
                 shutil.rmtree(folder)
 
     def close(self) -> None:

@@ -53,6 +53,13 @@ CREATE TABLE IF NOT EXISTS jobs (
     record TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, seq);
+CREATE TABLE IF NOT EXISTS job_metadata (
+    job_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (job_id, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS jobs_by_metadata ON job_metadata (key, value);
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -89,6 +96,41 @@ CREATE TABLE IF NOT EXISTS completions (
     model TEXT NOT NULL,
     record TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS batches (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS batches_by_status ON batches (status, seq);
+CREATE TABLE IF NOT EXISTS batch_results (
+    batch_id TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    is_error INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (batch_id, line)
+);
+CREATE TABLE IF NOT EXISTS permissions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    model_id TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (model_id, project_id)
+);
+CREATE TABLE IF NOT EXISTS webhook_addresses (url TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS webhook_deliveries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    url TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at REAL NOT NULL DEFAULT 0,
+    UNIQUE (id, url)
+);
+CREATE INDEX IF NOT EXISTS deliveries_by_url ON webhook_deliveries (url, due_at);
 """
 
 

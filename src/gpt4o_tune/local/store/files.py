@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.local.ids import new_id
@@ -10,7 +12,6 @@ from gpt4o_tune.local.store.paging import Order, page_of, read_page, read_record
 from gpt4o_tune.local.store.records import FilePurpose, FileRecord, Page
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
     from gpt4o_tune.local.store.database import Database
@@ -96,6 +97,20 @@ class FileStore:
             os.fsync(file.fileno())
         return self.add(part, filename=filename, purpose=purpose, file_id=file_id)
 
+    def hold(self, file_id: str, target: Path) -> None:
+        """Give `target` the bytes of a file, which it keeps when the file is deleted.
+
+        Raises:
+            FileNotFoundError: The file is gone.
+        """
+        source = self.path(file_id)
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # The file system has no hard links.
+            shutil.copyfile(source, target)
+
     def find(self, file_id: str) -> FileRecord | None:
         """Look a file up; an expired one is gone."""
         query = f"SELECT * FROM files WHERE id = ? AND {_ALIVE}"  # noqa: S608 - a literal
@@ -124,9 +139,19 @@ class FileStore:
 
     def delete(self, file_id: str) -> None:
         """Forget a file and remove its bytes."""
+        try:
+            self._forget(file_id)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            # A full disk has no room even for forgetting; the bytes make it.
+            self.path(file_id).unlink(missing_ok=True)
+            self._forget(file_id)
+        self.path(file_id).unlink(missing_ok=True)
+
+    def _forget(self, file_id: str) -> None:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
-        self.path(file_id).unlink(missing_ok=True)
 
     def expire(self) -> None:
         """Remove the files whose time is over."""
@@ -138,13 +163,15 @@ class FileStore:
             self.delete(file_id)
 
     def sweep(self) -> None:
-        """Remove expired files, and what uploads cut off by a crash left behind."""
+        """Remove expired files, and what uploads and deletions cut off by a crash left behind."""
         self.expire()
         with self._database.reading() as connection:
             kept = {row["id"] for row in connection.execute("SELECT id FROM files")}
-        for path in self._folder.iterdir():
-            if path.name not in kept:
-                path.unlink()
+        found = {path.name for path in self._folder.iterdir()}
+        for name in found - kept:
+            (self._folder / name).unlink()
+        for file_id in kept - found:
+            self._forget(file_id)
 
 
 def insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from gpt4o_tune.local.store.records import (
     ModelRecord,
     Page,
 )
+from gpt4o_tune.local.store.webhooks import write_webhook
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,8 +47,9 @@ class JobEdit:
         self.job = self.job.model_copy(update=fields)
 
     def finish(self, status: JobStatus, *, fault: JobFault | None = None) -> None:
-        """Put the job into a final state."""
+        """Put the job into a final state; webhooks tell of it."""
         self.change(status=status, fault=fault, finished_at=int(self._now), estimated_finish=None)
+        write_webhook(self._connection, f"fine_tuning.job.{status}", self.job.id, now=self._now)
 
     def event(
         self,
@@ -110,6 +113,10 @@ class JobStore:
                 "INSERT INTO jobs (id, status, record) VALUES (?, ?, ?)",
                 (job.id, job.status, job.model_dump_json()),
             )
+            connection.executemany(
+                "INSERT INTO job_metadata (job_id, key, value) VALUES (?, ?, ?)",
+                [(job.id, key, value) for key, value in (job.metadata or {}).items()],
+            )
             yield JobEdit(connection, job, now=self._database.now())
 
     @contextmanager
@@ -166,12 +173,9 @@ class JobStore:
         where: list[str] = []
         arguments: list[str] = []
         if is_without_metadata:
-            where.append("json_extract(record, '$.metadata') IS NULL")
+            where.append("NOT EXISTS (SELECT 1 FROM job_metadata WHERE job_id = jobs.id)")
         for pair in metadata.items():
-            where.append(
-                "EXISTS (SELECT 1 FROM json_each(jobs.record, '$.metadata') AS pair "
-                "WHERE pair.key = ? AND pair.value = ?)"
-            )
+            where.append("id IN (SELECT job_id FROM job_metadata WHERE key = ? AND value = ?)")
             arguments.extend(pair)
         with self._database.reading() as connection:
             rows, has_more = read_page(
@@ -198,6 +202,16 @@ class JobStore:
         with self._database.reading() as connection:
             row = connection.execute(query, arguments).fetchone()
         return None if row is None else JobRecord.model_validate_json(row["record"])
+
+    def count_open(self) -> Counter[str]:
+        """Count the jobs that have work before them, by base model."""
+        query = (
+            "SELECT json_extract(record, '$.base_model') AS base FROM jobs "
+            "WHERE status IN (SELECT value FROM json_each(?))"
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (json.dumps([*OPEN_STATUSES]),))
+            return Counter(row["base"] for row in rows)
 
     def checkpoints(self, job_id: str, *, after: str | None, limit: int) -> Page[CheckpointRecord]:
         """List a job's checkpoints, newest first."""

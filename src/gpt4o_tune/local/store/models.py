@@ -42,6 +42,7 @@ class ModelStore:
         """Forget a model, and remove its weights once no other id answers from them."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
+            connection.execute("DELETE FROM permissions WHERE model_id = ?", (model.id,))
             query = "SELECT 1 FROM models WHERE directory = ?"
             is_shared = connection.execute(query, (model.directory,)).fetchone() is not None
         if not is_shared:

@@ -32,7 +32,9 @@ def read_record(kind: type[R], row: sqlite3.Row) -> R:
 
 def read_page(
     connection: sqlite3.Connection,
-    table: Literal["files", "events", "checkpoints", "jobs", "completions"],
+    table: Literal[
+        "files", "events", "checkpoints", "jobs", "completions", "batches", "permissions"
+    ],
     *,
     where: Sequence[str] = (),
     arguments: Sequence[object] = (),

@@ -23,7 +23,24 @@ UploadStatus = Literal["pending", "completed", "cancelled", "expired"]
 Level = Literal["info", "warn", "error"]
 EventType = Literal["message", "metrics"]
 FilePurpose = Literal[
-    "assistants", "batch", "fine-tune", "fine-tune-results", "user_data", "vision"
+    "assistants",
+    "batch",
+    "batch_output",
+    "evals",
+    "fine-tune",
+    "fine-tune-results",
+    "user_data",
+    "vision",
+]
+BatchStatus = Literal[
+    "validating",
+    "in_progress",
+    "finalizing",
+    "completed",
+    "failed",
+    "expired",
+    "cancelling",
+    "cancelled",
 ]
 
 OPEN_STATUSES: frozenset[JobStatus] = frozenset(
@@ -32,6 +49,10 @@ OPEN_STATUSES: frozenset[JobStatus] = frozenset(
 """A job in one of these still has work before it."""
 TRAINING_STATUSES: frozenset[JobStatus] = frozenset({"running", "pausing"})
 """A job in one of these has a worker, or waits for one to continue it."""
+OPEN_BATCHES: frozenset[BatchStatus] = frozenset(
+    {"validating", "in_progress", "finalizing", "cancelling"}
+)
+"""A batch in one of these still has work before it."""
 
 
 class Record(BaseModel):
@@ -170,6 +191,70 @@ class CompletionRecord(Record):
     messages: tuple[dict[str, object], ...]
     """The conversation that was answered."""
     metadata: dict[str, str] | None = None
+
+
+class BatchFault(Record):
+    """Why a batch was refused as a whole."""
+
+    code: str
+    message: str
+    param: str | None = None
+    line: int | None = None
+    """Counted from 1; None where the fault is in no one line."""
+
+
+class BatchRecord(Record):
+    """Many requests that are answered in the background."""
+
+    id: str
+    created_at: int
+    expires_at: int
+    endpoint: str
+    input_file_id: str
+    completion_window: str = "24h"
+    metadata: dict[str, str] | None = None
+    output_expires_after: int | None = None
+    """Seconds that the files of results live once they are written."""
+    status: BatchStatus = "validating"
+    model: str | None = None
+    """The model that the requests name."""
+    faults: tuple[BatchFault, ...] = ()
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    in_progress_at: int | None = None
+    finalizing_at: int | None = None
+    completed_at: int | None = None
+    failed_at: int | None = None
+    expired_at: int | None = None
+    cancelling_at: int | None = None
+    cancelled_at: int | None = None
+
+
+class PermissionRecord(Record):
+    """Another project's permission to use a checkpoint."""
+
+    id: str
+    model_id: str
+    project_id: str
+    created_at: int
+
+
+class DeliveryRecord(Record):
+    """A webhook that one address has not yet accepted."""
+
+    id: str
+    """The same for every attempt and every address."""
+    url: str
+    kind: str
+    """Such as `fine_tuning.job.succeeded`."""
+    object_id: str
+    created_at: int
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
