@@ -32,8 +32,12 @@ RESOURCES = {
     "files": ("test_files.py",),
     "uploads": ("test_uploads.py", "uploads"),
     "fine_tuning.jobs": ("fine_tuning/test_jobs.py", "fine_tuning/jobs"),
+    "fine_tuning.checkpoints": ("fine_tuning/checkpoints",),
+    "fine_tuning.alpha.graders": ("fine_tuning/alpha",),
     "models": ("test_models.py",),
     "chat.completions": ("chat",),
+    "batches": ("test_batches.py",),
+    "moderations": ("test_moderations.py",),
 }
 """The resources of the server, and where in `tests/api_resources` their tests lie."""
 

@@ -3,7 +3,8 @@
 The suite was written against a mock that answers any request from the API description. It names
 objects that nobody created, gives arguments that no service takes, and expects one fixed state before
 each test. `Stage` supplies the objects and the state. Each of `RELAXATIONS` changes one nonsense
-argument on its way in; the server itself is the one that users run.
+argument on its way in, and one state is renamed on its way out; the server itself is the one that users
+run.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -24,6 +26,7 @@ from gpt4o_tune.local.app import build_app
 from gpt4o_tune.local.stand_in import SCRIPTED
 from gpt4o_tune.local.store import Store
 from gpt4o_tune.local.store.records import (
+    BatchRecord,
     CheckpointRecord,
     CompletionRecord,
     HyperparameterSet,
@@ -34,6 +37,7 @@ from gpt4o_tune.local.store.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gpt4o_tune.local.store.records import FilePurpose
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEYS = ("My API Key", "My Admin API Key")
@@ -42,14 +46,16 @@ RESET_PATH = "/_reset"
 
 BASE = "gpt-4o-mini-2024-07-18"
 JOB = "ft-AF1WoRqd3aJAHsqc9NY7iL8F"
-FILES = ("file-abc123", "file_id", "input_file_id")
+FILES: dict[str, FilePurpose] = {
+    "file-abc123": "fine-tune",
+    "file_id": "fine-tune",
+    "input_file_id": "batch",
+}
 UPLOAD, PART = "upload_abc123", "string"
-MODELS = (
-    "gpt-6-astra",
-    "model",
-    "ft:gpt-4o-mini:acemeco:suffix:abc123",
-    "ft:gpt-4o-mini-2024-07-18:org:weather:B7R9VjQd",
-)
+CHECKPOINT = "ft:gpt-4o-mini-2024-07-18:org:weather:B7R9VjQd"
+MODELS = ("gpt-6-astra", "model", "ft:gpt-4o-mini:acemeco:suffix:abc123", CHECKPOINT, JOB)
+PERMISSION = "cp_zc4Q7MP6XxulcVzj4MZdwsAB"
+BATCH = "batch_id"
 COMPLETION = "completion_id"
 NOT_OFFERED = (
     "audio",
@@ -79,7 +85,8 @@ class Stage:
             self.reset()
             await Response(status_code=204)(scope, receive, send)
         else:
-            await self._app(*await relaxed(scope, receive), send)
+            changed, replay = await relaxed(scope, receive)
+            await self._app(changed, replay, _in_known_states(send))
 
     def reset(self) -> None:
         """Seed a new folder; what still answers the last test keeps its own until the end."""
@@ -87,7 +94,9 @@ class Stage:
         store = Store(folder)
         self._stores.append(store)
         seed(store)
-        self._app = build_app(store, api_key=KEYS[0], wake=lambda: None, engine=SCRIPTED)
+        self._app = build_app(
+            store, api_key=KEYS[0], wake=_sleep_on, wake_batches=_sleep_on, engine=SCRIPTED
+        )
 
     def close(self) -> None:
         """Remove all that was kept."""
@@ -96,13 +105,19 @@ class Stage:
         shutil.rmtree(self._folder)
 
 
+def _sleep_on() -> None:
+    """Do nothing about new jobs and batches, so that each stays as it was created."""
+
+
 def seed(store: Store) -> None:
     """Put everything there that the suite names."""
-    for file_id in FILES:
+    for file_id, purpose in FILES.items():
         part = store.files.part_path()
         part.write_bytes(b'{"messages": []}\n')
-        store.files.add(part, filename="rows.jsonl", purpose="fine-tune", file_id=file_id)
+        store.files.add(part, filename="rows.jsonl", purpose=purpose, file_id=file_id)
     _seed_job(store)
+    _seed_permission(store)
+    _seed_batch(store)
     _seed_upload(store)
     _seed_completion(store)
 
@@ -115,7 +130,7 @@ def _seed_job(store: Store) -> None:
         model=BASE,
         base_model=BASE,
         engine=SCRIPTED,
-        training_file=FILES[0],
+        training_file="file-abc123",
         requested=HyperparameterSet(),
         hyperparameters=HyperparameterSet(n_epochs=1, batch_size=1, learning_rate_multiplier=1.0),
         seed=42,
@@ -150,6 +165,28 @@ def _seed_job(store: Store) -> None:
             )
 
 
+def _seed_permission(store: Store) -> None:
+    for model_id in MODELS:
+        store.permissions.grant(model_id, ["project_id"])
+    with closing(sqlite3.connect(store.data_dir / "state.db")) as database, database:
+        database.execute(
+            "UPDATE permissions SET id = ? WHERE model_id = ?", (PERMISSION, CHECKPOINT)
+        )
+
+
+def _seed_batch(store: Store) -> None:
+    now = int(store.now())
+    store.batches.add(
+        BatchRecord(
+            id=BATCH,
+            created_at=now,
+            expires_at=now + 24 * 3600,
+            endpoint="/v1/chat/completions",
+            input_file_id="input_file_id",
+        )
+    )
+
+
 def _seed_upload(store: Store) -> None:
     """Open an upload with one part, and give both the ids of the suite."""
     upload = store.uploads.create(
@@ -161,10 +198,9 @@ def _seed_upload(store: Store) -> None:
     assert part is not None
     folder = store.data_dir / "uploads"
     (folder / part.id).rename(folder / PART)
-    with sqlite3.connect(store.data_dir / "state.db") as database:
+    with closing(sqlite3.connect(store.data_dir / "state.db")) as database, database:
         database.execute("UPDATE uploads SET id = ?", (UPLOAD,))
         database.execute("UPDATE upload_parts SET id = ?, upload_id = ?", (PART, UPLOAD))
-    database.close()
 
 
 def _seed_completion(store: Store) -> None:
@@ -243,6 +279,12 @@ def _unknown_token(asked: Asked) -> None:
         del asked.body["logit_bias"]
 
 
+def _other_endpoint(asked: Asked) -> None:
+    """A batch for an endpoint that this server does not run is one for chat completions."""
+    if asked.path == "/v1/batches" and "endpoint" in asked.body:
+        asked.body["endpoint"] = "/v1/chat/completions"
+
+
 RELAXATIONS: tuple[Callable[[Asked], None], ...] = (
     _unknown_cursor,
     _empty_page,
@@ -251,6 +293,7 @@ RELAXATIONS: tuple[Callable[[Asked], None], ...] = (
     _whole_answer_with_stream_options,
     _all_at_once,
     _unknown_token,
+    _other_endpoint,
 )
 
 
@@ -271,6 +314,18 @@ async def relaxed(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         relax(asked)
     changed = {**scope, "headers": headers, "query_string": urlencode(asked.query).encode()}
     return changed, _replaying(json.dumps(body).encode(), receive) if content else receive
+
+
+def _in_known_states(send: Send) -> Send:
+    """Show a job that is about to pause as running: the client's type has no state for a pause."""
+
+    async def send_known(message: Message) -> None:
+        body = cast("bytes", message.get("body", b""))
+        if b'"status":"pausing"' in body:
+            message = {**message, "body": body.replace(b'"pausing"', b'"running"')}
+        await send(message)
+
+    return send_known
 
 
 def _replaying(content: bytes, receive: Receive) -> Receive:
