@@ -37,8 +37,9 @@ from gpt4o_tune.local.store.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpt4o_tune.local.store.records import FilePurpose
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gpt4o_tune.local.store.records import FilePurpose
 
 KEYS = ("My API Key", "My Admin API Key")
 """What the suite's clients send; the second for the routes of administrators."""
