@@ -10,6 +10,9 @@ import openai
 import pytest
 import tenacity
 
+from tests.conformance.document import document_from_environment
+from tests.conformance.watching import watch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
     from gpt4o_tune import LocalServer
+    from tests.conformance.document import ApiDocument
 
 MODEL = "gpt-4o-2024-08-06"
 _DEADLINE_S = 60.0
@@ -131,3 +135,24 @@ def trained(desk: Desk, training_file: FileObject) -> FineTuningJob:
     finished = desk.finished(job.id)
     assert finished.status == "succeeded", finished.error
     return finished
+
+
+@pytest.fixture(scope="session")
+def api_document() -> Iterator[ApiDocument | None]:
+    """The API description that the environment names, which sees each response of the session."""
+    document = document_from_environment()
+    if document is None:
+        yield None
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        watch(document, patch)
+        yield document
+    print(f"\n{document.summary()}")
+
+
+@pytest.fixture(autouse=True)
+def _as_described(api_document: ApiDocument | None) -> Iterator[None]:
+    """Fail a test in which a response did not fit the description."""
+    yield
+    if api_document is not None:
+        assert not api_document.take_faults()
