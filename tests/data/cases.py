@@ -656,6 +656,7 @@ CASES = (
     ),
     # Secrets and personal data
     Case("secret", saying(f"Use {SECRET}, please."), saying("Use sk-..., please.")),
+    Case("password", saying('password = "Q7x!vT2mK9pL"'), saying("password = get_it()"), PII),
     Case("pii-email", saying("To ann.lee@acme.com"), saying("pip install a@b"), PII),
     Case("pii-phone", saying("Call +49 30 901820"), saying("Version 30.901.820"), PII),
     Case("pii-card", saying("4111 1111 1111 1111"), saying("4111 1111 1111 1112"), PII),

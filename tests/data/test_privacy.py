@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from gpt4o_tune import Dataset
 from gpt4o_tune.data.decode import decode
 from gpt4o_tune.data.privacy import DETECTORS, find, secrets_suspected
+from gpt4o_tune.data.privacy.prefilter import passwords_suspected
 from gpt4o_tune.errors import DatasetError
 from tests.data.cases import answer, call, calling, chat, pair, user
 
@@ -55,7 +56,10 @@ SECRETS = {
     "openai-key": "sk-proj-" + drawn(120),
     "anthropic-key": "sk-ant-api03-" + drawn(90),
     "aws-access-key": "AKIA" + drawn(16, UPPER),
-    "aws-secret-key": "aws_secret_access_key = " + drawn(40),
+    "aws-secret-key": "aws_access_key_id = AKIA"
+    + drawn(16, UPPER[:10])
+    + "\naws_secret_access_key = "
+    + drawn(40),
     "github-token": checked("ghp_"),
     "github-fine-grained-token": f"github_pat_{drawn(22)}_{drawn(59)}",
     "gitlab-token": "glpat-" + drawn(20),
@@ -141,7 +145,7 @@ NOBODY = [
 
 def test_every_secret_detector_has_an_example() -> None:
     """No detector goes untested."""
-    assert SECRETS.keys() == {d.name for d in DETECTORS if d.kind == "secret"}
+    assert SECRETS.keys() == {d.name for d in DETECTORS if d.kind in ("secret", "password")}
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -154,13 +158,14 @@ def test_a_secret_is_an_error_in_every_check_and_told_to_nobody(name: str) -> No
         *pair(preferred_output=[answer([{"type": "text", "text": text}])]),
         *chat(user(), reference={"deep": [text]}),
     ]
+    code = "password" if name == "assigned-password" else "secret"
     for row in rows:
         data = Dataset.from_records([row])
-        report = data.check()
-        assert "secret" in {problem.code for problem in report.errors}
+        report = data.check(pii=code == "password")
+        assert code in {problem.code for problem in report.errors}
         assert name in {found.detector.name for found in find(text)}
         (value,) = {found.value for found in find(text) if found.detector.name == name}
-        clean = data.redact(kinds=["secret"])
+        clean = data.redact(kinds=[code])
         told = [
             str(report),
             json.dumps(report.to_dict()),
@@ -170,7 +175,8 @@ def test_a_secret_is_an_error_in_every_check_and_told_to_nobody(name: str) -> No
         told += [str(clean), json.dumps(clean.to_dict()), clean.dataset.raw(0).decode()]
         for page in told:
             assert value[12:] not in page
-        assert [p for p in clean.dataset.check().errors if p.code == "secret"] == []
+        left = clean.dataset.check(pii=True).errors
+        assert [problem for problem in left if problem.code == code] == []
 
 
 @pytest.mark.parametrize("text", STAND_INS)
@@ -189,8 +195,9 @@ def test_the_prefilter_never_misses(name: str, ascii: bool) -> None:  # noqa: A0
     lines = [json.dumps(r, ensure_ascii=ascii) for r in (row, arguments)]
     lines += [json.dumps(row, separators=(",", ":")), lines[0].replace("/", "\\/")]
     lines.append("".join(f"\\u{ord(c):04x}" if c in "kKeAzw" else c for c in json.dumps(text)))
+    suspected = passwords_suspected if name == "assigned-password" else secrets_suspected
     for line in lines:
-        assert secrets_suspected(line.encode())
+        assert suspected(line.encode())
 
 
 def test_other_problems_of_a_row_do_not_tell_its_secret() -> None:

@@ -239,7 +239,11 @@ def test_deleting_the_file_does_not_harm_the_job(desk: Desk) -> None:
         ({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
         ({"metadata": {"k" * 65: ""}}, "metadata"),
         ({"metadata": {"k": "v" * 513}}, "metadata"),
-        ({"method": {"type": "dpo"}}, "method.type"),
+        (
+            {"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 2.5}}}},
+            "method.dpo.hyperparameters.beta",
+        ),
+        ({"method": {"type": "reinforcement"}}, "method.reinforcement.grader"),
         ({"method": {"type": "magic"}}, "method.type"),
         ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs"),
         ({"hyperparameters": {"n_epochs": 51}}, "hyperparameters.n_epochs"),

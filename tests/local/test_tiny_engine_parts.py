@@ -15,8 +15,8 @@ from gpt4o_tune.local.engines import Hyperparameters, parse_tool_calls, render_t
 from gpt4o_tune.local.engines.tiny.bag import Bag
 from gpt4o_tune.local.engines.tiny.network import Network, Shape, initial_weights, named
 from gpt4o_tune.local.engines.tiny.rendering import Turn, render
+from gpt4o_tune.local.engines.tiny.settings import resolve
 from gpt4o_tune.local.engines.tiny.tokenizer import Tokenizer
-from gpt4o_tune.local.engines.tiny.trainer import resolve
 from gpt4o_tune.local.engines.tiny.windows import CONTEXT, STRETCH, Batch, cut_windows
 
 SHAPE = Shape(vocabulary=23, slots=5, width=8, layers=2, heads=2)

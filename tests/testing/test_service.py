@@ -116,6 +116,13 @@ def test_bad_rows_fail_as_on_the_local_server(client: openai.OpenAI) -> None:
     assert client.fine_tuning.jobs.retrieve(job.id).error.code == "invalid_n_examples"
 
 
+def test_scripted_jobs_know_one_method(client: openai.OpenAI) -> None:
+    """What would pretend to prefer answers is refused."""
+    with pytest.raises(openai.BadRequestError, match="'supervised' only") as caught:
+        start(client, method={"type": "dpo"})
+    assert caught.value.param == "method.type"
+
+
 def test_outcomes_hold_for_jobs_in_the_order_of_their_creation(rows: Dataset) -> None:
     """The first job fails after three steps, the second is refused as unsafe, the third succeeds."""
     outcomes = [

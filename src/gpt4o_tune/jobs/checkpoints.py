@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import html_table, table
-from gpt4o_tune.jobs.metrics import MetricRow
+from gpt4o_tune.jobs.metrics import MetricRow, from_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,10 +40,18 @@ class Checkpoints(tuple[Checkpoint, ...]):
     def __str__(self) -> str:
         if not self:
             return "No checkpoints. Services list them at the end of an epoch, or when the job has succeeded."
-        return table(_HEADERS, self._cells(), align=">>>><")
+        return table(self._headers(), self._cells(), align=">" * (len(self._headers()) - 1) + "<")
 
     def _repr_html_(self) -> str:
-        return html_table(_HEADERS, self._cells()) if self else f"<p>{self}</p>"
+        return html_table(self._headers(), self._cells()) if self else f"<p>{self}</p>"
+
+    @property
+    def _is_rewarded(self) -> bool:
+        return any(checkpoint.metrics.valid_reward is not None for checkpoint in self)
+
+    def _headers(self) -> list[str]:
+        rewards = ["Validation reward"] if self._is_rewarded else []
+        return [*_MEASURES, *rewards, "Model"]
 
     def _cells(self) -> list[list[str]]:
         return [
@@ -52,42 +60,40 @@ class Checkpoints(tuple[Checkpoint, ...]):
                 _cell(checkpoint.metrics.full_valid_loss, ".4f"),
                 _cell(checkpoint.metrics.full_valid_accuracy, ".1%"),
                 _cell(checkpoint.metrics.train_loss, ".4f"),
+                *([_cell(checkpoint.metrics.valid_reward, ".4f")] if self._is_rewarded else []),
                 checkpoint.name,
             ]
             for checkpoint in self
         ]
 
 
-_HEADERS = ("Step", "Validation loss", "Validation accuracy", "Training loss", "Model")
+_MEASURES = ("Step", "Validation loss", "Validation accuracy", "Training loss")
 
 
 def read_checkpoint(raw: FineTuningJobCheckpoint) -> Checkpoint:
     """Read a checkpoint as the client gives it."""
-    metrics = raw.metrics
+    # A service may name numbers here that the client's model does not list, such as rewards.
+    (metrics,) = from_records([{**raw.metrics.to_dict(), "step": raw.step_number}])
     return Checkpoint(
         name=raw.fine_tuned_model_checkpoint,
         step=raw.step_number,
-        metrics=MetricRow(
-            step=raw.step_number,
-            train_loss=metrics.train_loss,
-            train_accuracy=metrics.train_mean_token_accuracy,
-            valid_loss=metrics.valid_loss,
-            valid_accuracy=metrics.valid_mean_token_accuracy,
-            full_valid_loss=metrics.full_valid_loss,
-            full_valid_accuracy=metrics.full_valid_mean_token_accuracy,
-        ),
+        metrics=metrics,
     )
 
 
 def rank(checkpoints: Iterable[Checkpoint]) -> Checkpoints:
     """Order checkpoints best first: by full validation loss, those without one last and latest first.
 
+    Where there is no loss, as in reinforcement, the mean validation reward counts.
+
     Loss on one validation batch does not count: batches differ more than checkpoints do. Of equals the
     earlier is better, since it has learnt less of the training rows by heart.
     """
 
     def badness(checkpoint: Checkpoint) -> tuple[bool, float, int]:
-        loss = checkpoint.metrics.full_valid_loss
+        loss, reward = checkpoint.metrics.full_valid_loss, checkpoint.metrics.valid_reward
+        if loss is None and reward is not None:
+            loss = -reward
         if loss is None or not math.isfinite(loss):
             return (True, 0.0, -checkpoint.step)
         return (False, loss, checkpoint.step)

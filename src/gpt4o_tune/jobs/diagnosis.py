@@ -110,27 +110,57 @@ class _Curve:
 
 def diagnose(rows: Sequence[MetricRow]) -> Diagnosis:
     """Judge a run by its curves; the first rule that holds names the finding."""
+    rewards = _finite(_measured(rows, "train_reward"))
+    if rewards and not _measured(rows, "train_loss"):
+        return _by_rewards(rewards, _finite(_measured(rows, "valid_reward")))
     training, full = _measured(rows, "train_loss"), _measured(rows, "full_valid_loss")
     validation = _validation(_finite(full), _finite(_measured(rows, "valid_loss")))
     found = (
         _not_a_number(training, "Training")
         or _not_a_number(full, "Validation")
         or _too_few(_finite(training))
-        or _judged(_finite(training), validation)
+        or _judged(_finite(training), validation, of_pairs=bool(_measured(rows, "train_margin")))
     )
     best_step = validation.lowest.step if validation else None
     return dataclasses.replace(found, best_step=best_step)
 
 
-def _judged(training: Sequence[_Point], validation: _Curve | None) -> Diagnosis:
+def _judged(training: Sequence[_Point], validation: _Curve | None, *, of_pairs: bool) -> Diagnosis:
     fifths = _parts(training, 5)
     return (
         _diverged(fifths)
         or _overfitting(validation)
-        or _underfitting(fifths, validation)
+        # A loss of pairs falls for as long as the preferred answers are pushed, well past enough.
+        or (None if of_pairs else _underfitting(fifths, validation))
         or _plateau(training)
         or _sound(fifths, validation)
     )
+
+
+def _by_rewards(training: Sequence[_Point], validation: Sequence[_Point]) -> Diagnosis:
+    """Judge reinforcement, which has no loss, by whether its rewards rose; here a point's loss is a reward."""
+    best_step = max(validation, key=lambda point: point.loss).step if validation else None
+    if len(training) < FEWEST_STEPS:
+        reason = (
+            f"{plural(len(training), 'mean reward')} measured; a judgement takes {FEWEST_STEPS}."
+        )
+        finding, advice = Finding.TOO_FEW_POINTS, "Wait, or train on more rows or epochs."
+        return Diagnosis(finding=finding, reason=reason, advice=advice, best_step=best_step)
+    fifths = _parts(training, 5)
+    first, last = fifths.points[0].loss, fifths.last.loss
+    course = f"from {first:.2f} to {last:.2f}"
+    if abs(last - first) <= max(SMALLEST_RISE, CHANCE * fifths.error):
+        finding, reason = Finding.PLATEAU, f"The mean reward went {course}, no more than by chance."
+        advice = (
+            "Rewards teach only where some answers to a prompt earn more than others: look at answers and "
+            "their grades, or start from a model that is right more often."
+        )
+    elif last < first:
+        finding, reason = Finding.DIVERGED, f"The mean reward fell {course}."
+        advice = "Lower learning_rate_multiplier."
+    else:
+        finding, reason, advice = Finding.SOUND, f"The mean reward rose {course}.", ""
+    return Diagnosis(finding=finding, reason=reason, advice=advice, best_step=best_step)
 
 
 def _measured(rows: Sequence[MetricRow], name: str) -> list[_Point]:

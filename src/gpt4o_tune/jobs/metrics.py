@@ -39,8 +39,14 @@ _NAMES = {
     ),
     "full_valid_loss": ("full_valid_loss",),
     "full_valid_accuracy": ("full_valid_mean_token_accuracy",),
+    "train_margin": ("train_reward_margin",),
+    "valid_margin": ("valid_reward_margin",),
+    "full_valid_margin": ("full_valid_reward_margin",),
+    "train_reward": ("train_reward_mean", "train_mean_reward"),
+    "valid_reward": ("valid_reward_mean", "full_valid_mean_reward"),
 }
-"""Our name of a number, and the names that services give it."""
+"""Our name of a number, and the names that services give it. Of reward means OpenAI's guide has both; those of
+margins are the local server's, as no published event shows any."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +54,8 @@ class MetricRow:
     """What was measured at one step; None where it was not measured there.
 
     Losses are mean cross entropies in nats per trained token, accuracies shares of trained tokens
-    that the model would have chosen itself.
+    that the model would have chosen itself. Method `dpo` has losses a pair of answers and margins instead,
+    `reinforcement` only rewards.
     """
 
     step: int
@@ -60,6 +67,13 @@ class MetricRow:
     full_valid_loss: float | None = None
     """On all validation rows; measured at the end of an epoch."""
     full_valid_accuracy: float | None = None
+    train_margin: float | None = None
+    """Beta times the nats by which preferred answers have gained on the others; method `dpo`."""
+    valid_margin: float | None = None
+    full_valid_margin: float | None = None
+    train_reward: float | None = None
+    """Mean reward of sampled answers; method `reinforcement`."""
+    valid_reward: float | None = None
 
     def numbers(self) -> dict[str, float]:
         """Return what was measured, by name, without the step."""
@@ -146,15 +160,19 @@ class Metrics:
         return f"<div>{svg(self._panels())}{html_text(text)}</div>"
 
     def _title(self) -> str:
-        return f"Loss over {plural(self.rows[-1].step, 'step')}, in nats per trained token"
+        return f"{self._panels()[0].title} over {plural(self.rows[-1].step, 'step')}"
 
     def _panels(self) -> tuple[Panel, ...]:
-        """Loss, and accuracy where any was measured."""
-        loss = Panel(title="Loss (nats per trained token)", curves=self._curves("loss"))
-        accuracy = Panel(
-            title="Accuracy (share of trained tokens)", curves=self._curves("accuracy")
-        )
-        return (loss, accuracy) if accuracy.curves else (loss,)
+        """Loss, and what else was measured; reinforcement has no loss."""
+        per = "pair" if self._curves("margin") else "trained token"
+        titles = {
+            "loss": f"Loss (nats per {per})",
+            "accuracy": "Accuracy (share of trained tokens)",
+            "margin": "Margin of preferred answers (beta times nats)",
+            "reward": "Mean reward",
+        }
+        panels = [Panel(title=title, curves=self._curves(name)) for name, title in titles.items()]
+        return tuple(panel for panel in panels if panel.curves) or (panels[0],)
 
     def _curves(self, measure: str) -> tuple[Curve, ...]:
         validation = self._points(f"full_valid_{measure}") or self._points(f"valid_{measure}")
@@ -165,7 +183,7 @@ class Metrics:
         return tuple(curve for curve in curves if curve.points)
 
     def _points(self, name: str) -> tuple[tuple[float, float], ...]:
-        pairs = ((row.step, getattr(row, name)) for row in self.rows)
+        pairs = ((row.step, getattr(row, name, None)) for row in self.rows)
         return tuple((float(step), value) for step, value in pairs if value is not None)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gpt4o_tune.data import Dataset
 from gpt4o_tune.local.engines import (
     Checkpoint,
     Hyperparameters,
+    Note,
     Resolved,
     Saved,
     Step,
@@ -16,6 +18,7 @@ from gpt4o_tune.local.engines import (
 )
 from gpt4o_tune.local.ids import checkpoint_model_id, derived_id, tuned_model_id
 from gpt4o_tune.local.results import results_file
+from gpt4o_tune.local.rewards import make_grading
 from gpt4o_tune.local.stand_in import load_engine
 from gpt4o_tune.local.store.records import (
     TRAINING_STATUSES,
@@ -30,10 +33,11 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.local.engines import TrainingEngine, Update
     from gpt4o_tune.local.store import JobEdit, Store
-    from gpt4o_tune.local.store.records import JobStatus
+    from gpt4o_tune.local.store.records import JobRecord, JobStatus
 
 KEPT_CHECKPOINTS = 3
-"""As on the real service, the models of the last epochs stay usable."""
+"""As on the real service, the models of the last epochs stay usable, or those with the best rewards."""
+_REWARD = "full_valid_mean_reward"
 
 
 class TrainingRun:
@@ -85,14 +89,19 @@ class TrainingRun:
             if base is None:
                 raise LookupError(f"the model {job.model!r} to continue from was deleted")
             base_dir = self._store.models.directory(base)
+        grading = None
+        if job.grader is not None:
+            grading = make_grading(job.grader, has_json=job.response_format is not None)
         self._output_dir.mkdir(exist_ok=True)
         return TrainingSpec(
             training_file=self._folder / "training.jsonl",
             validation_file=self._folder / "validation.jsonl" if job.validation_file else None,
             output_dir=self._output_dir,
-            hyperparameters=Hyperparameters(**job.requested.model_dump()),
+            hyperparameters=Hyperparameters(**job.requested.model_dump(exclude_none=True)),
             seed=job.seed,
             base_dir=base_dir,
+            method=job.method,
+            grading=grading,
         )
 
     def _record(self, update: Update) -> JobStatus:
@@ -103,6 +112,8 @@ class TrainingRun:
             match update:
                 case Resolved():
                     self._note_plan(edit, update)
+                case Note():
+                    edit.event(f"note-{update.key}", update.text)
                 case Step():
                     self._note_step(edit, update)
                 case Checkpoint():
@@ -113,23 +124,14 @@ class TrainingRun:
 
     def _note_plan(self, edit: JobEdit, plan: Resolved) -> None:
         self._total_steps = plan.total_steps
-        chosen = plan.hyperparameters
-        resolved = HyperparameterSet(
-            n_epochs=chosen.n_epochs,
-            batch_size=chosen.batch_size,
-            learning_rate_multiplier=chosen.learning_rate_multiplier,
-        )
-        edit.change(hyperparameters=resolved)
+        edit.change(hyperparameters=HyperparameterSet(**asdict(plan.hyperparameters)))
 
     def _note_step(self, edit: JobEdit, step: Step) -> None:
-        losses = [("training loss", step.train_loss), ("validation loss", step.valid_loss)]
-        losses += [("full validation loss", step.full_valid_loss)]
-        text = ", ".join(f"{name}={loss:.4f}" for name, loss in losses if loss is not None)
         edit.event(
             f"step-{step.step}",
-            f"Step {step.step}/{self._total_steps}: {text}",
+            f"Step {step.step}/{self._total_steps}: {_in_words(step)}",
             kind="metrics",
-            data={**_metrics(step), "total_steps": self._total_steps},
+            data={**_metrics(step), "total_steps": self._total_steps, **_scores(step, edit.job)},
         )
         now = self._store.now()
         left = self._pace.seconds_per_step(step.step, now) * (self._total_steps - step.step)
@@ -152,7 +154,7 @@ class TrainingRun:
             metrics=_metrics(checkpoint.metrics),
         )
         edit.checkpoint(record)
-        for stale in edit.checkpoints()[KEPT_CHECKPOINTS:]:
+        for stale in _best_first(edit.checkpoints())[KEPT_CHECKPOINTS:]:
             edit.forget_checkpoint(stale.id)
             shutil.rmtree(self._store.data_dir / stale.directory, ignore_errors=True)
 
@@ -166,7 +168,7 @@ class TrainingRun:
         with self._store.jobs.editing(self._job_id) as edit:
             if edit.job.status not in TRAINING_STATUSES:
                 return
-            checkpoints = edit.checkpoints()
+            checkpoints = _best_first(edit.checkpoints())
             self._publish(edit, name, checkpoints[0])
             for checkpoint in checkpoints:
                 model_id = checkpoint_model_id(name, step=checkpoint.step)
@@ -213,6 +215,11 @@ class _Pace:
         return (now - self._since) / (step - self._first_step)
 
 
+def _best_first(checkpoints: list[CheckpointRecord]) -> list[CheckpointRecord]:
+    """Order by validation reward where there is one; the latest comes first otherwise, and among equals."""
+    return sorted(checkpoints, key=lambda each: -float(each.metrics.get(_REWARD) or 0))
+
+
 def _metrics(step: Step) -> dict[str, float | int | None]:
     """The measurements of a step under the names of the API, without those not made."""
     measured: dict[str, float | int | None] = {
@@ -223,5 +230,26 @@ def _metrics(step: Step) -> dict[str, float | int | None]:
         "valid_mean_token_accuracy": step.valid_mean_token_accuracy,
         "full_valid_loss": step.full_valid_loss,
         "full_valid_mean_token_accuracy": step.full_valid_mean_token_accuracy,
+        **step.rewards,
     }
     return {name: value for name, value in measured.items() if value is not None}
+
+
+def _in_words(step: Step) -> str:
+    figures = {
+        "training loss": step.train_loss,
+        "validation loss": step.valid_loss,
+        "full validation loss": step.full_valid_loss,
+        "train mean reward": step.rewards.get("train_mean_reward"),
+        "full validation mean reward": step.rewards.get(_REWARD),
+    }
+    return ", ".join(f"{name}={value:.4f}" for name, value in figures.items() if value is not None)
+
+
+def _scores(step: Step, job: JobRecord) -> dict[str, object]:
+    """Repeat the rewards where reinforcement's events nest them: in all, and for the grader."""
+    means = {name: mean for name, mean in step.rewards.items() if name.endswith("_reward_mean")}
+    if job.grader is None:
+        return {}
+    grader = {"name": job.grader.get("name"), "type": job.grader["type"], **means}
+    return {"scores": {"graders": [grader], **means}}

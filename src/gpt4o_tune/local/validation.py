@@ -11,9 +11,11 @@ from gpt4o_tune.local.screening import screen
 from gpt4o_tune.local.store.records import JobFault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Literal
 
+    from gpt4o_tune.catalog import Method
     from gpt4o_tune.data import Problem
     from gpt4o_tune.local.store import Store
     from gpt4o_tune.local.store.records import JobRecord
@@ -26,6 +28,14 @@ _TOO_FEW = "too-few-examples"
 _EMPTY = "empty-file"
 _NOT_REFUSED = "secret"
 """The check that a launch stops at, yet no service does."""
+_NEEDS_FORMAT = "grader-needs-response-format"
+_WRONG_FORMAT = "method-mismatch"
+_METHODS: Mapping[str, Method] = {
+    "chat": "supervised",
+    "preference": "dpo",
+    "reinforcement": "reinforcement",
+}
+"""The method that takes rows of a format."""
 
 
 def validate_job(store: Store, job: JobRecord, *, is_screened: bool = False) -> None:
@@ -58,12 +68,28 @@ def validate_job(store: Store, job: JobRecord, *, is_screened: bool = False) -> 
 
 def find_fault(folder: Path, job: JobRecord) -> JobFault | None:
     """Find out why the job's files cannot be trained on, None where they can."""
-    fault = _training_fault(folder / "training.jsonl", job)
+    fault = _start_fault(job) or _training_fault(folder / "training.jsonl", job)
     if fault is None and job.validation_file is not None:
-        problems = _problems(folder / "validation.jsonl", job)
+        path = folder / "validation.jsonl"
+        problems = _problems(path, job)
         others = [problem for problem in problems if problem.code != _TOO_FEW]
-        fault = _describe(others, "validation_file")
+        fault = _mismatch(path, job, others, "validation_file") or _describe(
+            others, "validation_file"
+        )
     return fault
+
+
+def _start_fault(job: JobRecord) -> JobFault | None:
+    if job.method != "reinforcement" or job.model != job.base_model:
+        return None
+    return JobFault(
+        code="untrained_model",
+        message=(
+            f"The stand-in of {job.model} has learnt nothing yet, so none of its answers could earn a "
+            "reward. Train it by method 'supervised' first, then give the new model's ft: id as 'model'."
+        ),
+        param="model",
+    )
 
 
 def _training_fault(path: Path, job: JobRecord) -> JobFault | None:
@@ -76,16 +102,37 @@ def _training_fault(path: Path, job: JobRecord) -> JobFault | None:
             message=f"Training file has {count} example(s), but must have at least {least} examples",
             param="training_file",
         )
-    return _describe(problems, "training_file")
+    return _mismatch(path, job, problems, "training_file") or _describe(problems, "training_file")
+
+
+def _mismatch(
+    path: Path, job: JobRecord, problems: list[Problem], param: FileParam
+) -> JobFault | None:
+    """Say in OpenAI's words, seen for chat rows and `dpo`, that the rows belong to another method."""
+    if all(problem.code != _WRONG_FORMAT for problem in problems):
+        return None
+    found = Dataset.from_jsonl(path).format
+    file_id = job.training_file if param == "training_file" else job.validation_file
+    return JobFault(
+        code=f"invalid_{param}",
+        message=(
+            f"Input file {file_id} is in the fine-tune-{found} format, but the specified fine-tuning job "
+            f"is not using {_METHODS[found]!r} as the training method (provided method={job.method})."
+        ),
+        param=param,
+    )
 
 
 def _problems(path: Path, job: JobRecord) -> list[Problem]:
     try:
         dataset = Dataset.from_jsonl(path)
-        report = dataset.check(model=job.base_model, provider="openai", method="supervised")
+        report = dataset.check(
+            model=job.base_model, provider="openai", method=job.method, grader=job.grader
+        )
     except DatasetError as error:
         return cast("list[Problem]", [*error.problems])
-    return [*report.without(_NOT_REFUSED).errors]
+    met = () if job.response_format is None else (_NEEDS_FORMAT,)
+    return [*report.without(_NOT_REFUSED, *met).errors]
 
 
 def _describe(problems: list[Problem], param: FileParam) -> JobFault | None:

@@ -13,7 +13,7 @@ from gpt4o_tune.data.checks.table import RULES, USUAL_RULES
 from gpt4o_tune.data.checks.tools import declared_tools
 from gpt4o_tune.data.decode import decode
 from gpt4o_tune.data.grader import item_fields
-from gpt4o_tune.data.privacy.prefilter import secrets_suspected
+from gpt4o_tune.data.privacy.prefilter import passwords_suspected, secrets_suspected
 from gpt4o_tune.data.report import Problem
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class RowRules:
         """Read a row and apply the rules to it, to its messages and to their order; no secret is told."""
         examined = self._examine(line, raw)
         problems = examined.problems
-        if problems and secrets_suspected(raw):
+        if problems and (secrets_suspected(raw) or passwords_suspected(raw)):
             problems = conceal(problems, raw, examined.row)
         for rule in self._on_text:
             problems += _findings(rule, self._scope, raw, examined.row, line=line)

@@ -24,7 +24,7 @@ _LONGEST_SHOWN = 6
 
 
 def secret(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
-    """A key, token or password, which everyone who gets the file or the model could use."""
+    """A key or token, which everyone who gets the file or the model could use."""
     if not secrets_suspected(raw):
         return ()
     # The patterns take longer to compile than most files to check, and few files need them.
@@ -34,6 +34,16 @@ def secret(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding
         "Revoke it where it was issued; then call redact(), which puts a placeholder in its place."
     )
     return [_finding(path, found, fix) for path, found in sightings(raw, row, ("secret",))]
+
+
+def password(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
+    """A password, or a token without a form of its own, beside its name."""
+    fix = "Change it where it is used; then call redact(), which puts a placeholder in its place."
+    return [
+        _finding(path, found, fix)
+        for path, found in _people(raw)
+        if found.detector.kind == "password"
+    ]
 
 
 def pii_email(raw: bytes, row: JsonObject | None, scope: Scope) -> Iterable[Finding]:
@@ -75,7 +85,7 @@ def _personal(raw: bytes, kind: Kind) -> Iterator[Finding]:
 
 @lru_cache(maxsize=1)
 def _people(raw: bytes) -> tuple[tuple[str, Sighting], ...]:
-    """Find all personal data of a row at once; the rules ask for it one after the other."""
+    """Find all that is looked for on request at once; the rules ask for it one after the other."""
     from gpt4o_tune.data.privacy.scanning import KINDS, sightings
 
     try:
@@ -112,7 +122,7 @@ def concealed(texts: Iterable[str], raw: bytes, row: JsonObject | None) -> list[
 def _secrets(raw: bytes, row: JsonObject | None) -> list[str]:
     from gpt4o_tune.data.privacy.scanning import sightings
 
-    return [found.value for _, found in sightings(raw, row, ("secret",))]
+    return [found.value for _, found in sightings(raw, row, ("secret", "password"))]
 
 
 def _without(text: str, values: Iterable[str]) -> str:

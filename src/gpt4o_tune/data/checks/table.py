@@ -184,6 +184,7 @@ RULES: tuple[Rule, ...] = (
     Rule("too-long", "warning", "size", corpus.too_long),
     # Secrets and personal data
     Rule("secret", "error", "text", privacy.secret),
+    Rule("password", "error", "text", privacy.password, on_request=True),
     Rule("pii-email", "warning", "text", privacy.pii_email, on_request=True),
     Rule("pii-phone", "warning", "text", privacy.pii_phone, on_request=True),
     Rule("pii-card", "warning", "text", privacy.pii_card, on_request=True),

@@ -109,7 +109,6 @@ _ASSIGNED = (
     rf"|(?:[Aa]pi|API|[Aa]ccess|ACCESS|[Aa]uth|AUTH|[Ss]ecret|SECRET|[Pp]rivate|PRIVATE)[_-]?{_KEY}"
 )
 """Names of what must stay secret; other tokens page through lists, or make a request count once."""
-_AWS_SECRET = rf"(?:[Ss]ecret|SECRET)[_-]?(?:(?:[Aa]ccess|ACCESS)[_-]?)?{_KEY}"
 _GITHUB = "GitHub Engineering, 'Behind GitHub's new authentication token formats' (2021)"
 
 SECRETS: tuple[Detector, ...] = (
@@ -154,10 +153,10 @@ SECRETS: tuple[Detector, ...] = (
         kind="secret",
         title="An AWS secret access key",
         pattern=re.compile(
-            rf"(?:{_AWS_SECRET}[\"'`]? ?[:=] ?[\"'`]?|(?:AKIA|ASIA)[A-Z2-7]{{16}}[^\n]{{0,40}}?[\"'=:,\s])"
+            r"(?:AKIA|ASIA)[A-Z2-7]{16}[\s\S]{0,60}?[\"'=:,\s]"
             r"(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
         ),
-        hints=("AKIA", "ASIA", "ecret", "ECRET"),
+        hints=("AKIA", "ASIA"),
         accepts=lambda value: (
             entropy(value) > 4.0 and "EXAMPLE" not in value and is_password(value)
         ),
@@ -341,7 +340,7 @@ SECRETS: tuple[Detector, ...] = (
     ),
     Detector(
         name="assigned-password",
-        kind="secret",
+        kind="password",
         title="A password or token beside its name",
         pattern=re.compile(
             rf"(?:{_ASSIGNED})[\"'`]? ?[:=] ?[\"'`]?(?P<value>[^\s\"'`\\,;<>(){{}}\[\]&|]{{12,200}})"

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
-Kind: TypeAlias = Literal["secret", "iban", "card", "ip", "email", "national-id", "phone"]
+Kind: TypeAlias = Literal[
+    "secret", "password", "iban", "card", "ip", "email", "national-id", "phone"
+]
 """What is looked for. Where two kinds claim the same characters, the one named first here has them."""
 
 
@@ -59,7 +61,7 @@ def mask(detector: Detector, value: str) -> str:
         return f"{value[0]}…@…{value[value.rfind('.') :]}"
     if detector.kind == "card":
         return f"…{value[-4:]}"
-    if detector.kind == "secret":
+    if detector.kind in ("secret", "password"):
         return f"{value[: detector.shown]}… ({len(value)} characters)"
     return f"{value[:2]}…"
 

@@ -11,7 +11,7 @@ from gpt4o_tune.data.privacy.detector import Detector, Kind, Sighting
 from gpt4o_tune.data.privacy.leaves import leaves
 from gpt4o_tune.data.privacy.national_ids import NATIONAL_IDS
 from gpt4o_tune.data.privacy.personal import PERSONAL
-from gpt4o_tune.data.privacy.prefilter import secrets_suspected
+from gpt4o_tune.data.privacy.prefilter import passwords_suspected, secrets_suspected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 DETECTORS: tuple[Detector, ...] = (*SECRETS, *PERSONAL, *NATIONAL_IDS)
 """In the order in which they claim characters."""
 
-KINDS: tuple[Kind, ...] = ("secret", "iban", "card", "ip", "email", "national-id", "phone")
+KINDS: tuple[Kind, ...] = (
+    "secret",
+    "password",
+    "iban",
+    "card",
+    "ip",
+    "email",
+    "national-id",
+    "phone",
+)
 _OF_KIND = {kind: tuple(d for d in DETECTORS if d.kind == kind) for kind in KINDS}
 _DIGITS = re.compile(r"\d(?:[^\n\d]{0,4}\d){5,}")
 _LIKE_IP = re.compile(r"\d\.\d{1,3}\.\d|[23][0-9A-Fa-f]{3}:")
@@ -69,10 +78,10 @@ def sightings(
     Args:
         raw: The line as it stands.
         row: What the line says; None where it cannot be read, and is looked at as text.
-        kinds: What to look for. Secrets are only looked for where `secrets_suspected` says so.
+        kinds: What to look for. Secrets and passwords are only looked for where the quick test suspects them.
     """
-    if "secret" in kinds and not secrets_suspected(raw):
-        kinds = [kind for kind in kinds if kind != "secret"]
+    tests = {"secret": secrets_suspected, "password": passwords_suspected}
+    kinds = [kind for kind in kinds if kind not in tests or tests[kind](raw)]
     if not kinds:
         return
     if row is None:
@@ -115,7 +124,7 @@ class _Places:
         match kind:
             case "email":
                 return self._near_at
-            case "secret":
+            case "secret" | "password":
                 return self._whole if len(self._text) >= _SHORTEST_SECRET else []
             case "ip":
                 return self._whole if _LIKE_IP.search(self._text) else []

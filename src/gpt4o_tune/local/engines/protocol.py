@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gpt4o_tune.catalog import Method
     from gpt4o_tune.local.grammar import Grammar
 
 FinishReason: TypeAlias = Literal["stop", "length"]
@@ -29,15 +30,48 @@ class Hyperparameters:
     """Rows per optimizer step."""
     learning_rate_multiplier: float | Literal["auto"] = "auto"
     """Factor on the engine's own default learning rate."""
+    beta: float | Literal["auto"] = "auto"
+    """Weight of staying close to the start; method `dpo` only, as the next three are `reinforcement`'s."""
+    compute_multiplier: float | Literal["auto"] = "auto"
+    """Factor on the number of answers that are sampled for each prompt."""
+    eval_interval: int | Literal["auto"] = "auto"
+    """Steps between two evaluations on the validation file."""
+    eval_samples: int | Literal["auto"] = "auto"
+    """Answers sampled for each validation row."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedHyperparameters:
-    """Hyperparameters as the engine runs them."""
+    """Hyperparameters as the engine runs them; None where the method has no such setting."""
 
     n_epochs: int
     batch_size: int
     learning_rate_multiplier: float
+    beta: float | None = None
+    compute_multiplier: float | None = None
+    eval_interval: int | None = None
+    eval_samples: int | None = None
+
+
+class Grading(Protocol):
+    """Rewards the answers of a reinforcement run."""
+
+    @property
+    def name(self) -> str:
+        """The name that the grader gives itself."""
+        ...
+
+    def reward(self, answer: str, row: Mapping[str, object]) -> float:
+        """Judge an answer to a row of the file; equal answers get equal rewards.
+
+        Raises:
+            UngradableError: The answer cannot be judged, and counts as worth 0.
+        """
+        ...
+
+
+class UngradableError(ValueError):
+    """An answer lacks what its grader reads, such as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +79,7 @@ class TrainingSpec:
     """One training run."""
 
     training_file: Path
-    """JSONL of chat rows that passed the server's checks (supervised format)."""
+    """JSONL of rows in the method's format that passed the server's checks."""
     validation_file: Path | None
     output_dir: Path
     """The engine keeps its checkpoints and its resume state below this folder."""
@@ -53,6 +87,9 @@ class TrainingSpec:
     seed: int
     base_dir: Path | None = None
     """Folder of an earlier checkpoint of the same engine to continue from."""
+    method: Method = "supervised"
+    grading: Grading | None = None
+    """What rewards answers; method `reinforcement` only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +109,27 @@ class Step:
     A loss is the mean cross entropy in nats per trained token; an accuracy is the share of trained
     tokens that the model's most likely choice gets right. The `valid_*` figures come from one
     sampled validation batch; the `full_valid_*` figures from the whole validation file and stand
-    only on the last step of an epoch.
+    only on the last step of an epoch. Under method `dpo` a loss is the mean of -ln sigmoid(beta times
+    margin) a pair, and under `reinforcement` there is none.
     """
 
     step: int
     """Counts from 1."""
     epoch: int
     """Counts from 1."""
-    train_loss: float
-    train_mean_token_accuracy: float
+    train_loss: float | None = None
+    train_mean_token_accuracy: float | None = None
     valid_loss: float | None = None
     valid_mean_token_accuracy: float | None = None
     full_valid_loss: float | None = None
     full_valid_mean_token_accuracy: float | None = None
+    rewards: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
+    """What only `dpo` or `reinforcement` measures, under the names of the API where they are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A complete model on disk, written at the end of each epoch."""
+    """A complete model on disk, written at each epoch's end; under `reinforcement` at each evaluation."""
 
     step: int
     epoch: int
@@ -104,7 +144,15 @@ class Saved:
     step: int
 
 
-Update: TypeAlias = Resolved | Step | Checkpoint | Saved
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence for the job's history, given once."""
+
+    key: str
+    text: str
+
+
+Update: TypeAlias = Resolved | Note | Step | Checkpoint | Saved
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,28 @@ from typing import TYPE_CHECKING, Literal
 
 from gpt4o_tune.catalog import base_id, load
 from gpt4o_tune.local.envelope import ApiError
-from gpt4o_tune.local.routes.job_bodies import HyperparameterBody, JobBody
+from gpt4o_tune.local.rewards import UnsupportedGraderError, make_grading
+from gpt4o_tune.local.routes.job_bodies import (
+    HyperparameterBody,
+    JobBody,
+    PreferenceHyperparameterBody,
+    RewardHyperparameterBody,
+)
 from gpt4o_tune.local.routes.metadata import require_metadata
+from gpt4o_tune.local.stand_in import SCRIPTED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpt4o_tune.catalog import Method
     from gpt4o_tune.local.store import Store
     from gpt4o_tune.local.store.records import JobRecord
+
+_KINDS: Mapping[Method, type[HyperparameterBody]] = {
+    "supervised": HyperparameterBody,
+    "dpo": PreferenceHyperparameterBody,
+    "reinforcement": RewardHyperparameterBody,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +53,27 @@ class JobRules:
         self._catalog = load()
         self._limits = self._catalog.limits("local")
 
+    def require_method(self, body: JobBody, model: Trainable) -> None:
+        """Check that the engine of the model to start from trains by the method.
+
+        Raises:
+            ApiError: It does not.
+        """
+        if body.method_name != "supervised" and model.engine == SCRIPTED:
+            raise ApiError(
+                f"Scripted jobs know the method 'supervised' only, not {body.method_name!r}.",
+                param="method.type",
+                code="unsupported_method",
+            )
+
     def require_valid(self, body: JobBody) -> None:
         """Check the method, the suffix, the metadata and that the files are there.
 
         Raises:
             ApiError: One of them is refused.
         """
-        method = "supervised" if body.method is None else body.method.type
-        if method != "supervised":
-            raise ApiError(
-                f"The local server trains with the method 'supervised' only, not {method!r}.",
-                param="method.type",
-                code="unsupported_method",
-            )
+        if body.method_name == "reinforcement":
+            _require_rewards(body)
         self._require_suffix(body.suffix)
         require_metadata(body.metadata or {}, self._limits)
         self._require_file(body.training_file, "training_file")
@@ -66,7 +90,7 @@ class JobRules:
             return Trainable(name=tuned.id, base=tuned.base_model, engine=tuned.engine)
         model = self._catalog.find(model_id) if base_id(model_id) == model_id else None
         offer = model and model.offer("local")
-        if model and offer and "supervised" in offer.methods:
+        if model and offer and offer.methods:
             return Trainable(name=model.name, base=model.name, engine=self._engine)
         reason = f" {model.note}" if model else ""
         raise ApiError(
@@ -81,15 +105,17 @@ class JobRules:
         Raises:
             ApiError: Both places are filled, and differently.
         """
-        settings = body.method and body.method.supervised
-        nested = settings and settings.hyperparameters
-        if nested and body.hyperparameters and nested != body.hyperparameters:
+        nested = body.method and body.method.hyperparameters
+        top = body.hyperparameters
+        shared = nested and nested.model_dump(include={*HyperparameterBody.model_fields})
+        if shared and top and shared != top.model_dump():
             raise ApiError(
                 "Give hyperparameters in 'method' or at the top level, not different ones in both.",
                 param="hyperparameters",
                 code="invalid_value",
             )
-        return nested or body.hyperparameters or HyperparameterBody()
+        given = nested or top or HyperparameterBody()
+        return _KINDS[body.method_name].model_validate(given.model_dump())
 
     def keep_files(self, job: JobRecord) -> None:
         """Give the job its own hold on its files, so that deleting them does not harm it.
@@ -131,3 +157,36 @@ class JobRules:
                 param=param,
                 code=f"invalid_{param}",
             )
+
+
+def _require_rewards(body: JobBody) -> None:
+    """Check what only reinforcement needs.
+
+    Raises:
+        ApiError: The grader or the validation file is missing, or something is asked for that is not done
+            here.
+    """
+    settings = body.method and body.method.reinforcement
+    place = "method.reinforcement"
+    if settings is None:
+        raise ApiError(
+            f"Missing required parameter: '{place}.grader'.",
+            param=f"{place}.grader",
+            code="missing_required_parameter",
+        )
+    if body.validation_file is None:
+        raise ApiError(
+            "Missing required parameter: 'validation_file'. The method 'reinforcement' needs one.",
+            param="validation_file",
+            code="missing_required_parameter",
+        )
+    try:
+        make_grading(settings.grader, has_json=settings.response_format is not None)
+    except UnsupportedGraderError as error:
+        raise ApiError(str(error), param=f"{place}.grader", code="unsupported_grader") from error
+    if settings.hyperparameters and settings.hyperparameters.reasoning_effort != "default":
+        raise ApiError(
+            "The stand-in writes its answer without reasoning; leave 'reasoning_effort' out.",
+            param=f"{place}.hyperparameters.reasoning_effort",
+            code="unsupported_value",
+        )

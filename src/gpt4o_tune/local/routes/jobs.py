@@ -70,8 +70,11 @@ class JobRoutes:
     def _add(self, body: JobBody) -> JSONResponse:
         self._rules.require_valid(body)
         model = self._rules.trainable(body.model)
+        self._rules.require_method(body, model)
         asked = self._rules.hyperparameters(body).model_dump()
         hyperparameters = HyperparameterSet.model_validate(asked)
+        by_rewards = body.method if body.method_name == "reinforcement" else None
+        rewards = by_rewards and by_rewards.reinforcement
         integrations = [each.model_dump(exclude_none=True) for each in body.integrations or []]
         job = JobRecord(
             id=new_id("ftjob-"),
@@ -84,6 +87,9 @@ class JobRoutes:
             requested=hyperparameters,
             hyperparameters=hyperparameters,
             seed=secrets.randbelow(_LARGEST_SEED) if body.seed is None else body.seed,
+            method=body.method_name,
+            grader=rewards and rewards.grader,
+            response_format=rewards and rewards.response_format,
             suffix=body.suffix or None,
             metadata=body.metadata,
             integrations=integrations or None,

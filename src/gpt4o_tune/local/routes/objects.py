@@ -54,7 +54,13 @@ def upload_part_object(part: UploadPartRecord) -> dict[str, object]:
 
 def job_object(job: JobRecord) -> dict[str, object]:
     """Render a job."""
-    hyperparameters = job.hyperparameters.model_dump()
+    hyperparameters = job.hyperparameters.model_dump(exclude_none=True)
+    settings = {
+        "grader": job.grader,
+        "hyperparameters": hyperparameters,
+        "response_format": job.response_format,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
     return {
         "object": "fine_tuning.job",
         "id": job.id,
@@ -67,7 +73,7 @@ def job_object(job: JobRecord) -> dict[str, object]:
         "validation_file": job.validation_file,
         "result_files": [*job.result_files],
         "hyperparameters": hyperparameters,
-        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        "method": {"type": job.method, job.method: given},
         "seed": job.seed,
         "user_provided_suffix": job.suffix,
         "metadata": job.metadata,

@@ -7,6 +7,8 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gpt4o_tune.catalog import Method  # noqa: TC001 - pydantic reads it
+
 T = TypeVar("T")
 
 JobStatus = Literal[
@@ -99,11 +101,15 @@ class UploadPartRecord(Record):
 
 
 class HyperparameterSet(Record):
-    """Hyperparameters as asked for, and as resolved once training begins."""
+    """Hyperparameters as asked for, and as resolved once training begins; None where there is no such."""
 
     n_epochs: Literal["auto"] | int = "auto"
     batch_size: Literal["auto"] | int = "auto"
     learning_rate_multiplier: Literal["auto"] | float = "auto"
+    beta: Literal["auto"] | float | None = None
+    compute_multiplier: Literal["auto"] | float | None = None
+    eval_interval: Literal["auto"] | int | None = None
+    eval_samples: Literal["auto"] | int | None = None
 
 
 class JobFault(Record):
@@ -132,6 +138,10 @@ class JobRecord(Record):
     hyperparameters: HyperparameterSet
     """Hyperparameters in force; equal to `requested` until training resolves them."""
     seed: int
+    method: Method = "supervised"
+    grader: dict[str, object] | None = None
+    """What rewards answers; method `reinforcement` only, like the next."""
+    response_format: dict[str, object] | None = None
     suffix: str | None = None
     metadata: dict[str, str] | None = None
     integrations: list[dict[str, object]] | None = None

@@ -103,21 +103,32 @@ class Network:
 
     def evaluate(self, batch: Batch) -> Loss:
         """Measure the loss of a batch."""
-        hidden, _ = self._hidden(batch.tokens, batch.bag, _keep)
-        logits, _ = self._output(hidden[batch.rows, batch.places])
-        return _cross_entropy(logits, batch.targets)[0]
+        return _cross_entropy(self._scores(batch, _keep)[0], batch.targets)[0]
 
     def train(self, batch: Batch, *, dropout: float, rng: np.random.Generator) -> Loss:
         """Measure the loss of a batch, with dropout, and add its gradient (of the sum)."""
-        drop = _dropout(dropout, rng)
-        hidden, hidden_back = self._hidden(batch.tokens, batch.bag, drop)
-        picked, picked_back = drop(hidden[batch.rows, batch.places])
-        logits, logits_back = self._output(picked)
+        logits, backward = self._scores(batch, _dropout(dropout, rng))
         loss, grad_logits = _cross_entropy(logits, batch.targets)
-        grad = np.zeros_like(hidden)
-        grad[batch.rows, batch.places] = picked_back(logits_back(grad_logits))
-        hidden_back(grad)
+        backward(grad_logits)
         return loss
+
+    def likelihoods(self, batch: Batch) -> tuple[Array, Callable[[Array], None]]:
+        """Give the log-probability of each target (N,), and what learns from weights of them.
+
+        The function takes a weight for each target (N,) and adds the gradient of the weighted sum of
+        negative log-probabilities: it draws the model to targets of positive weight, and away from
+        those of negative weight.
+        """
+        logits, backward = self._scores(batch, _keep)
+        each = np.arange(len(batch.targets))
+        shares = _softmax(logits.copy())
+        found = np.log(np.maximum(shares[each, batch.targets], 1e-30))
+
+        def learn(weights: Array) -> None:
+            shares[each, batch.targets] -= 1
+            backward(shares * weights[:, None])
+
+        return found, learn
 
     def extend(self, tokens: NDArray[np.int32], bag: Array, past: list[KeysValues]) -> Array:
         """Read further tokens (B, T) and give logits (B, V) for the one after the last.
@@ -127,6 +138,21 @@ class Network:
         """
         hidden, _ = self._hidden(tokens, bag, _keep, past)
         return self._output(hidden[:, -1])[0]
+
+    def _scores(
+        self, batch: Batch, drop: Callable[[Array], tuple[Array, Backward]]
+    ) -> tuple[Array, Callable[[Array], None]]:
+        """Give the logits (N, V) of a batch's targets, and what takes their gradient."""
+        hidden, hidden_back = self._hidden(batch.tokens, batch.bag, drop)
+        picked, picked_back = drop(hidden[batch.rows, batch.places])
+        logits, logits_back = self._output(picked)
+
+        def backward(grad_logits: Array) -> None:
+            grad = np.zeros_like(hidden)
+            grad[batch.rows, batch.places] = picked_back(logits_back(grad_logits))
+            hidden_back(grad)
+
+        return logits, backward
 
     def _hidden(
         self,

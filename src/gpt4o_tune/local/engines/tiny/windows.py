@@ -84,17 +84,30 @@ def cut_windows(tokenizer: Tokenizer, bag: Bag, turns: Sequence[Turn]) -> list[W
 
 def batches(windows: Sequence[Window], slots: int) -> Iterator[Batch]:
     """Group windows of like length into batches of at most `BATCH_TOKENS` tokens."""
-    group: list[Window] = []
-    for window in sorted(windows, key=lambda window: len(window.tokens)):
-        if group and (len(group) + 1) * len(window.tokens) > BATCH_TOKENS:
-            yield _batch(group, slots)
-            group = []
-        group.append(window)
+    for group in grouped([(window,) for window in windows]):
+        yield batch_of([windows[index] for index in group], slots)
+
+
+def grouped(items: Sequence[Sequence[Window]]) -> Iterator[list[int]]:
+    """Group the places of items of like length; an item's windows are never parted.
+
+    Side by side, the windows of a group have at most `BATCH_TOKENS` tokens, or belong to one item.
+    """
+    longest = [max((len(window.tokens) for window in windows), default=0) for windows in items]
+    group: list[int] = []
+    count = 0
+    for index in sorted(range(len(items)), key=longest.__getitem__):
+        if group and (count + len(items[index])) * longest[index] > BATCH_TOKENS:
+            yield group
+            group, count = [], 0
+        group.append(index)
+        count += len(items[index])
     if group:
-        yield _batch(group, slots)
+        yield group
 
 
-def _batch(windows: Sequence[Window], slots: int) -> Batch:
+def batch_of(windows: Sequence[Window], slots: int) -> Batch:
+    """Lay windows side by side, in their order."""
     tokens = np.zeros((len(windows), max(len(w.tokens) for w in windows) - 1), dtype=np.int32)
     bag = np.zeros((len(windows), slots), dtype=np.float32)
     for row, window in enumerate(windows):
