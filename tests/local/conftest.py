@@ -138,7 +138,7 @@ def trained(desk: Desk, training_file: FileObject) -> FineTuningJob:
 
 
 @pytest.fixture(scope="session")
-def api_document() -> Iterator[ApiDocument | None]:
+def api_document(request: pytest.FixtureRequest) -> Iterator[ApiDocument | None]:
     """The API description that the environment names, which sees each response of the session."""
     document = document_from_environment()
     if document is None:
@@ -147,7 +147,8 @@ def api_document() -> Iterator[ApiDocument | None]:
     with pytest.MonkeyPatch.context() as patch:
         watch(document, patch)
         yield document
-    print(f"\n{document.summary()}")
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    reporter.write_line(f"\n{document.summary()}")
 
 
 @pytest.fixture(autouse=True)
