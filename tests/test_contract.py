@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 import gpt4o_tune
-from gpt4o_tune import AzureDeployments, CustomModel, Dataset, FineTuneJob, RunRecord, errors
+from gpt4o_tune import (
+    AzureDeployments,
+    BatchRun,
+    CustomModel,
+    Dataset,
+    FineTuneJob,
+    RunRecord,
+    errors,
+)
 from gpt4o_tune.data import validate_grader
 from gpt4o_tune.jobs import WebhookEvent
 from gpt4o_tune.testing import FakeService, Faults
@@ -104,7 +112,8 @@ def test_every_module_imports_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "noun", [FineTuneJob, CustomModel, RunRecord, WebhookEvent, AzureDeployments, Dataset]
+    "noun",
+    [FineTuneJob, CustomModel, RunRecord, WebhookEvent, AzureDeployments, Dataset, BatchRun],
 )
 def test_twin_faces_have_one_signature(noun: type) -> None:
     """A verb and its asynchronous face take the same arguments."""
@@ -133,6 +142,14 @@ def test_twin_faces_have_one_signature(noun: type) -> None:
         (CustomModel.stream, ["self", "prompt"]),
         (CustomModel.parse, ["self", "prompt"]),
         (CustomModel.map, ["self", "inputs"]),
+        (CustomModel.batch, ["self", "inputs"]),
+        (CustomModel.list, ["provider"]),
+        (CustomModel.deploy, ["self", "deployments"]),
+        (CustomModel.undeploy, ["self", "deployments"]),
+        (CustomModel.delete, ["self"]),
+        (BatchRun.get, ["ids"]),
+        (BatchRun.load, ["path"]),
+        (BatchRun.wait, ["self"]),
         (CustomModel.wait_until_ready, ["self"]),
         (CustomModel.compare, ["self", "dataset"]),
         (Dataset.check, ["self"]),
@@ -156,6 +173,7 @@ ERRORS = [
     errors.DatasetNotFoundError("no file", path="x.jsonl"),
     errors.CatalogError("wrong type", table="models"),
     errors.GraderError("no judgement", code="python_failed"),
+    errors.BatchTimeoutError("late", batch_ids=["batch_1"]),
     errors.BudgetError("dear", estimate_usd=9.0, budget_usd=5.0),
     errors.ModelRetiredError("gone", model="gpt-3.5-turbo-0125", replacement="gpt-4o"),
     errors.JobError("job", job_id="ftjob-1"),

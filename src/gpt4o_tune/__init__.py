@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TokenReport,
     )
     from gpt4o_tune.errors import (
+        BatchTimeoutError,
         BudgetError,
         CatalogError,
         DatasetError,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from gpt4o_tune.evaluation import Comparison, ExactMatch, JsonMatch, ValidJson
-    from gpt4o_tune.inference import CustomModel, MapResult, Usage
+    from gpt4o_tune.inference import BatchRun, CustomModel, Inventory, MapResult, Usage
     from gpt4o_tune.jobs import (
         EarlyStop,
         FineTuneJob,
@@ -59,6 +60,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AzureDeployments",
+    "BatchRun",
+    "BatchTimeoutError",
     "BudgetError",
     "CallRecorder",
     "CatalogError",
@@ -74,6 +77,7 @@ __all__ = [
     "FineTuneJob",
     "GraderError",
     "Hyperparameters",
+    "Inventory",
     "JobCancelledError",
     "JobError",
     "JobFailedError",
@@ -107,6 +111,8 @@ __all__ = [
 
 _HOME = {
     "AzureDeployments": "providers",
+    "BatchRun": "inference",
+    "BatchTimeoutError": "errors",
     "BudgetError": "errors",
     "CallRecorder": "data",
     "CatalogError": "errors",
@@ -122,6 +128,7 @@ _HOME = {
     "FineTuneJob": "jobs",
     "GraderError": "errors",
     "Hyperparameters": "jobs",
+    "Inventory": "inference",
     "JobCancelledError": "errors",
     "JobError": "errors",
     "JobFailedError": "errors",

@@ -5,6 +5,7 @@
     |  `- DatasetNotFoundError (FileNotFoundError)  .path
     |- CatalogError (ValueError)                    .table
     |- GraderError (ValueError)                     .code
+    |- BatchTimeoutError (TimeoutError)             .batch_ids
     |- BudgetError                                  .estimate_usd .budget_usd
     |- ModelRetiredError                            .model .date .replacement
     |- JobError                                     .job_id
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "BatchTimeoutError",
     "BudgetError",
     "CatalogError",
     "DatasetError",
@@ -118,6 +120,18 @@ class GraderError(TuneError, ValueError):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class BatchTimeoutError(TuneError, TimeoutError):
+    """The wait for batches reached its deadline; the batches themselves go on.
+
+    Attributes:
+        batch_ids: The provider's ids of the batches, enough to reattach with `BatchRun.get`.
+    """
+
+    def __init__(self, message: str, *, batch_ids: Sequence[str]) -> None:
+        super().__init__(message)
+        self.batch_ids = tuple(batch_ids)
 
 
 class BudgetError(TuneError):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt4o_tune import Dataset, DatasetError, DatasetNotFoundError
-from tests.data.browser import CHROMIUM, Browser
+from tests.browser import CHROMIUM, Browser
 from tests.data.cases import answer, as_bytes, calling, chat, many, pair, user
 
 if TYPE_CHECKING:

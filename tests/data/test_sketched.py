@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import random
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,12 +22,15 @@ from gpt4o_tune.data._sketch import Sketches
 from gpt4o_tune.data._sketched import SketchedCorpus
 from gpt4o_tune.data.similarity import EXACT_ROWS, clusters, overlap, prompt_text, straddling
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Row = dict[str, Any]
 
 _LETTERS = random.Random(0)  # no secret
 VOCABULARY = sorted(
     {"".join(_LETTERS.choices("abcdefghijklmnoprstuvwz", k=2 + word % 9)) for word in range(3_000)},
-    key=len,
+    key=lambda word: (len(word), word),
 )
 
 
@@ -161,6 +165,21 @@ def test_result_is_the_same_in_every_process() -> None:
     }
     assert len(outputs) == 1
     assert "(" in outputs.pop()
+
+
+def test_result_is_the_same_in_several_processes(tmp_path: Path) -> None:
+    """Thousands of pairs from a file, judged by several processes, give what one process finds."""
+    draw = random.Random(8)  # no secret
+    rows = [
+        chat(changed(said, draw, every=14 + member), "fine")
+        for said in prompts(700, words=(24, 32), seed=8)
+        for member in range(8)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = Dataset.from_jsonl(path).duplicates()
+    assert found == Dataset.from_records(rows).duplicates()
+    assert len(found) > 100
 
 
 def test_spelling_does_not_hide_equal_prompts() -> None:

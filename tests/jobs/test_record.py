@@ -56,6 +56,8 @@ KEYS = {
     "error",
     "bill",
     "best_checkpoint",
+    "system",
+    "tools",
 }
 
 

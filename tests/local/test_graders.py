@@ -99,7 +99,25 @@ def test_python_is_run_only_where_it_is_allowed(desk: Desk) -> None:
     with (
         LocalServer(allow_python_graders=True) as server,
         desk_at(server.base_url, server.api_key).client as client,
-        pytest.raises(openai.BadRequestError, match="string_check") as caught,
     ):
-        client.fine_tuning.alpha.graders.run(grader=PYTHON, model_sample="x", item={})
+        run = client.fine_tuning.alpha.graders.run
+        assert run(grader=PYTHON, model_sample="x", item={}).reward == 1.0
+        both = run(grader=nested, model_sample="x", item={"label": "y"})
+        assert (both.reward, both.sub_rewards) == (1.0, {"a": 0.0, "b": 1.0})
+        broken = {**PYTHON, "source": "def grade(sample, item):\n    return 1 / 0\n"}
+        graded = run(grader=broken, model_sample="x", item={})
+    assert graded.reward == 0
+    assert graded.metadata.errors.python_grader_runtime_error
+
+
+def test_a_grader_that_asks_a_model_is_refused(desk: Desk) -> None:
+    """No model here could judge; the refusal says what is run instead."""
+    judge = {
+        "type": "score_model",
+        "name": "judge",
+        "model": "gpt-4o",
+        "input": [{"role": "user", "content": "{{sample.output_text}}"}],
+    }
+    with pytest.raises(openai.BadRequestError, match="string_check, text_similarity") as caught:
+        desk.client.fine_tuning.alpha.graders.run(grader=judge, model_sample="x", item={})
     assert caught.value.code == "unsupported_grader"

@@ -41,13 +41,18 @@ def served(data_dir: Path) -> Iterator[tuple[Desk, subprocess.Popen[str]]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         exports = {}
+        link = ""
         for line in process.stdout:
+            if line.strip().startswith("page "):
+                link = line.split()[1]
             if line.strip().startswith("export "):
                 name, _, value = line.strip().removeprefix("export ").partition("=")
                 exports[name] = value
             if line.startswith("Ctrl-C"):
                 break
         assert exports["OPENAI_BASE_URL"] == exports["GPT4O_TUNE_LOCAL_URL"]
+        root = exports["OPENAI_BASE_URL"].removesuffix("v1")
+        assert link == f"{root}#key={exports['OPENAI_API_KEY']}"
         desk = desk_at(exports["OPENAI_BASE_URL"], exports["OPENAI_API_KEY"])
         with desk.client:
             try:

@@ -16,10 +16,12 @@ from gpt4o_tune._gateway.clients import (
 from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_absent, is_repeatable
 from gpt4o_tune._gateway.gateway import READ_PATIENCE, Gateway
 from gpt4o_tune._gateway.many import Call, Outcome, Traffic, Watcher
+from gpt4o_tune._gateway.sending import LOOK_UP_PATIENCE, send_once
 from gpt4o_tune._gateway.signatures import signed_payload
 
 __all__ = [
     "CALL_ERRORS",
+    "LOOK_UP_PATIENCE",
     "READ_PATIENCE",
     "Call",
     "Gateway",
@@ -33,5 +35,6 @@ __all__ = [
     "forget_blocking",
     "is_absent",
     "is_repeatable",
+    "send_once",
     "signed_payload",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar, cast
 
 import openai
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from openai.types import FileObject, Model, Moderation, Upload
+    from openai.types import Batch, FileObject, Model, Moderation, Upload
     from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
     from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
@@ -43,6 +43,9 @@ __all__ = ["CONTROL_TIMEOUT", "READ_PATIENCE", "Gateway"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+Purpose: TypeAlias = Literal["fine-tune", "batch"]
+"""What a file of ours is for."""
 
 CONTROL_TIMEOUT = 60.0
 """Seconds for one call that carries no file and asks for no generation."""
@@ -102,14 +105,20 @@ class Gateway(Paced):
             return await self._answer(call)
 
     async def upload_file(
-        self, stream: BinaryIO, *, filename: str, expires_after: int | None
+        self,
+        stream: BinaryIO,
+        *,
+        filename: str,
+        expires_after: int | None,
+        purpose: Purpose = "fine-tune",
     ) -> FileObject:
-        """Send a training file once; `filename` must end in `.jsonl`.
+        """Send a file once; `filename` must end in `.jsonl`.
 
         Args:
             stream: The bytes; they are sent as they are read.
             filename: What the service calls the file.
             expires_after: Seconds after which the service deletes it; None keeps it.
+            purpose: What it is for.
 
         Raises:
             UnconfirmedError: The call failed, and the file may be there all the same.
@@ -118,7 +127,7 @@ class Gateway(Paced):
         return await self._send(
             lambda: self._client.files.create(
                 file=(filename, stream),
-                purpose="fine-tune",
+                purpose=purpose,
                 expires_after=_lifetime(expires_after),
                 timeout=TRANSFER_TIMEOUT,
             )
@@ -180,15 +189,17 @@ class Gateway(Paced):
     async def retrieve_file(self, file_id: str) -> FileObject:
         return await self.read(lambda: self._client.files.retrieve(file_id))
 
-    async def find_files(self, filename: str) -> list[FileObject]:
-        """List the training files of that name, newest first."""
-        return [file for file in await self.list_files() if file.filename == filename]
+    async def find_files(
+        self, filename: str, *, purpose: Purpose = "fine-tune"
+    ) -> list[FileObject]:
+        """List the files of that name and purpose, newest first."""
+        return [file for file in await self.list_files(purpose) if file.filename == filename]
 
-    async def list_files(self) -> list[FileObject]:
-        """List every training file, newest first."""
+    async def list_files(self, purpose: Purpose = "fine-tune") -> list[FileObject]:
+        """List every file of one purpose, newest first."""
 
         async def pages() -> list[FileObject]:
-            return await self._all(self._client.files.list(purpose="fine-tune", limit=1000))
+            return await self._all(self._client.files.list(purpose=purpose, limit=1000))
 
         return await self.read(pages)
 
@@ -295,6 +306,54 @@ class Gateway(Paced):
             return await self._all(checkpoints.list(job_id, limit=100, timeout=timeout()))
 
         return await self.read(pages, patience=patience)
+
+    async def create_batch(
+        self, input_file_id: str, *, endpoint: str, metadata: Mapping[str, str]
+    ) -> Batch:
+        """Send the create call of a batch exactly once, whatever happens to it.
+
+        Raises:
+            UnconfirmedError: The call failed, and the batch may exist all the same.
+            openai.APIStatusError: The server has plainly refused.
+        """
+        create: Any = self._client.batches.create
+        return await self._send(
+            lambda: create(
+                input_file_id=input_file_id,
+                endpoint=endpoint,
+                completion_window="24h",
+                metadata=dict(metadata),
+            )
+        )
+
+    async def retrieve_batch(self, batch_id: str, *, patience: float = READ_PATIENCE) -> Batch:
+        timeout = self._timeout(patience)
+        return await self.read(
+            lambda: self._client.batches.retrieve(batch_id, timeout=timeout()), patience=patience
+        )
+
+    async def list_batches(self, *, most: int, patience: float = READ_PATIENCE) -> list[Batch]:
+        """List up to `most` batches, newest first."""
+
+        async def pages() -> list[Batch]:
+            batches = await self._all(
+                self._client.batches.list(limit=min(most, 100)),
+                enough=lambda batches: len(batches) >= most,
+            )
+            return batches[:most]
+
+        return await self.read(pages, patience=patience)
+
+    async def cancel_batch(self, batch_id: str) -> Batch:
+        """Cancel a batch. Cancelling twice changes nothing, so the call is repeated like a read."""
+        try:
+            return await self.read(lambda: self._client.batches.cancel(batch_id))
+        except (openai.BadRequestError, openai.ConflictError):
+            # It ended meanwhile, or the answer to a first request was lost.
+            batch = await self.retrieve_batch(batch_id)
+            if str(batch.status) in ("validating", "in_progress", "finalizing"):
+                raise
+            return batch
 
     async def find_model(self, name: str) -> Model | None:
         """Look a model up; None where the service does not know it or does not tell."""

@@ -27,7 +27,7 @@ class Groups:
     """Rows that are joined step by step (union-find); a group goes by its smallest row."""
 
     def __init__(self, size: int) -> None:
-        self._parent = list(range(size))
+        self._parent = array("Q", range(size))
 
     def find(self, row: int) -> int:
         """Return the smallest row of the group that a row is in."""

@@ -10,14 +10,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.data._joining import CONTAINED_SHINGLES, jaccard
-from gpt4o_tune.data._words import SHINGLE_WORDS, row_words
+from gpt4o_tune.data._words import SHINGLE_WORDS, all_words, repeated_words, row_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gpt4o_tune.data._words import RowWords
+    from gpt4o_tune.data._words import RowTexts
 
-_KEPT = 512
+_KEPT = 1_024
 
 
 class Common:
@@ -38,32 +38,34 @@ class Common:
                 still counts.
             stock_limit: The same for shingles of prompt and answer.
         """
-        cuts = list(map(row_words, rows))
+        said = list(map(row_texts, rows))
         self._bare_template = _above(
-            [_shingles(cut.prompt, cut.images) for cut in cuts], template_limit
+            [_shingles(all_words(one.prompt), one.images) for one in said], template_limit
         )
         prompts: dict[tuple[int, tuple[str, ...]], frozenset[int]] = {}
         wholes: dict[tuple[int, tuple[str, ...], tuple[str, ...]], frozenset[int]] = {}
-        for cut in cuts:
-            words, shingles = self.compared(cut)
-            prompts[cut.images, words] = shingles
-            whole = _shingles(cut.prompt + cut.answer, cut.images)
-            wholes[cut.images, words, cut.answer] = whole
+        for one in said:
+            words, shingles = self.compared(one)
+            answer = all_words(one.answer)
+            prompts[one.images, words] = shingles
+            whole = _shingles(all_words(one.prompt) + answer, one.images)
+            wholes[one.images, words, answer] = whole
         self.template = _above(prompts.values(), template_limit)
         self.stock = _above(wholes.values(), stock_limit)
 
     def is_said_by_template_alone(self, row: Mapping[str, object]) -> bool:
         """Tell whether nothing in a prompt counts, so that the instructions are compared with it."""
-        cut = row_words(row)
-        return self._bare_template.issuperset(_shingles(cut.prompt, cut.images))
+        said = row_texts(row)
+        return self._bare_template.issuperset(_shingles(all_words(said.prompt), said.images))
 
-    def compared(self, cut: RowWords) -> tuple[tuple[str, ...], frozenset[int]]:
+    def compared(self, said: RowTexts) -> tuple[tuple[str, ...], frozenset[int]]:
         """Return words and shingles of a prompt, with the instructions before it where these count."""
-        shingles = _shingles(cut.prompt, cut.images)
-        if cut.instructions and self._bare_template.issuperset(shingles):
-            words = cut.instructions + cut.prompt
-            return words, _shingles(words, cut.images)
-        return cut.prompt, shingles
+        words = all_words(said.prompt)
+        shingles = _shingles(words, said.images)
+        if said.instructions and self._bare_template.issuperset(shingles):
+            words = repeated_words(said.instructions) + words
+            return words, _shingles(words, said.images)
+        return words, shingles
 
 
 class Prompt(NamedTuple):
@@ -76,7 +78,7 @@ class Prompt(NamedTuple):
     """The shingles that count."""
     is_long_enough: bool
     """Whether the prompt means something where it stands in another."""
-    cut: RowWords
+    said: RowTexts
 
     def is_like(self, other: Prompt) -> float:
         """Return the Jaccard index; without a telling shingle only equal prompts are alike."""
@@ -127,19 +129,20 @@ class Judge:
         return jaccard(one, two) if one or two else 0.0
 
     def _prompt(self, row: int) -> Prompt:
-        cut = row_words(self._read(row))
-        words, shingles = self._common.compared(cut)
+        said = row_texts(self._read(row))
+        words, shingles = self._common.compared(said)
         return Prompt(
             " ".join(["", *words, ""]),
-            cut.images,
+            said.images,
             shingles - self._common.template,
             len(words) - SHINGLE_WORDS + 1 >= CONTAINED_SHINGLES,
-            cut,
+            said,
         )
 
     def _shingles_of_whole(self, row: int) -> frozenset[int]:
-        cut = self.prompt(row).cut
-        return _shingles(cut.prompt + cut.answer, cut.images) - self._common.stock
+        said = self.prompt(row).said
+        words = all_words(said.prompt + said.answer)
+        return _shingles(words, said.images) - self._common.stock
 
 
 def _shingles(words: Sequence[str], images: int) -> frozenset[int]:

@@ -12,7 +12,7 @@ from gpt4o_tune.data.formats import METHOD_OF_FORMAT
 from gpt4o_tune.data.report import broken
 
 if TYPE_CHECKING:
-    from gpt4o_tune.data._store import RowStore
+    from gpt4o_tune.data._store import Place, RowStore
     from gpt4o_tune.data.checks import Scope
     from gpt4o_tune.data.formats import Format
     from gpt4o_tune.data.rows import Row
@@ -119,6 +119,19 @@ class Records(Sequence[JsonObject]):
             if examined.row is None or examined.problems:
                 raise self.broken()
             yield examined.row
+
+    @property
+    def place(self) -> Place | None:
+        """Where another process finds the rows; None where this one alone has them."""
+        return self._store.place
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Return where a row starts and ends in the file."""
+        return self._store.span(self._numbers[index])
+
+    def verify(self) -> None:
+        """Raise `DatasetError` where the file behind the rows was written to."""
+        self._store.verify()
 
     def broken(self) -> DatasetError:
         """Return the error that says why the rows cannot be used."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -23,6 +24,7 @@ from zlib import crc32
 from gpt4o_tune.data import _turns
 from gpt4o_tune.data._words import (
     DROPPED,
+    DROPPED_BEYOND_ASCII,
     INSTRUCTIONS,
     SHINGLE_WORDS,
     UNSPACED,
@@ -33,6 +35,8 @@ from gpt4o_tune.data._words import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gpt4o_tune.data._plain import Message
 
 EXACT_BYTES = 16
 
@@ -46,9 +50,12 @@ _SPREAD = 0x9E3779B1
 _64_BITS = (1 << 64) - 1
 
 _ASCII = "".join(map(chr, range(128)))
-_WORDS_ALONE = re.sub(r"\W", " ", _ASCII).lower().encode().ljust(256)
+_WORDS_ALONE = re.sub(r"\W", " ", _ASCII).encode() + bytes(range(128, 256))
 _ASCII_NOT_COMPARED = "".join(re.findall(rf"[\s{DROPPED}]", _ASCII)).encode()
-_NOT_COMPARED = re.compile(rf"[\s{DROPPED}]+")
+# Regular expressions look for what is rare, and leave the rest to faster means.
+_DROPPED_BEYOND_ASCII = re.compile(f"[{DROPPED_BEYOND_ASCII}]")
+_NO_WORD_BEYOND_ASCII = re.compile(r"[^\x00-\x7f\w]")
+_UNSPACED = re.compile(rf"[{UNSPACED}]")
 _RUN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
 
@@ -99,25 +106,53 @@ def sketch(row: Mapping[str, object], *, with_instructions: bool = False) -> Ske
     urls: list[str] = []
     for message, role, is_target in _turns.turns(row):
         if role in INSTRUCTIONS:
-            instructions.extend(_turns.texts(message))
+            instructions.extend(filter(None, _turns.texts(message)))
             continue
         (answer if is_target else prompt).append(_compared(message))
         if not isinstance(message.get("content"), str):
             urls.extend(_turns.text(image.get("url")) for image in _turns.images(message))
-    images = images_number(urls)
+    said = _Said(instructions, prompt, answer, images_number(urls))
+    return _sketch(said, with_instructions=with_instructions)
+
+
+def plain_sketch(messages: Sequence[Message]) -> Sketch:
+    """Return what `sketch` does for a chat row of plain messages, see `_plain`."""
+    said = _Said([], [], [], 0)
+    has_answer = messages[-1]["role"] == "assistant"
+    for message in messages:
+        role = message["role"]
+        if role in INSTRUCTIONS:
+            said.instructions.append(message["content"])
+        elif has_answer and role == "assistant" and message.get("weight") != 0:
+            said.answer.append(message["content"])
+        else:
+            said.prompt.append(message["content"])
+    return _sketch(said)
+
+
+class _Said(NamedTuple):
+    instructions: list[str]
+    prompt: list[str]
+    answer: list[str]
+    images: int
+
+
+def _sketch(said: _Said, *, with_instructions: bool = False) -> Sketch:
     frame = 0
-    for text in instructions:
+    for text in said.instructions:
         frame = (frame * _SPREAD ^ _remembered_key(text)) & _64_BITS
-    if with_instructions:
-        prompt = instructions + prompt
+    prompt = list(
+        map(_folded, said.instructions + said.prompt if with_instructions else said.prompt)
+    )
+    images = said.images
     tight = list(map(_tight, prompt))
     whole = b"".join(tight)
     key = _key(whole, images) if whole or images else 0
-    if not key and instructions and not with_instructions:
-        return sketch(row, with_instructions=True)
-    parts = list(_parts(tight, images)) if len(tight) > 1 and key else []
-    marks = _marks("\n".join(prompt if key else answer), images & FIRST_PLAIN - 1)
-    return Sketch(key, key ^ frame, marks, parts)
+    if not key and said.instructions and not with_instructions:
+        return _sketch(said, with_instructions=True)
+    parts = list(_parts(tight, images)) if len(tight) > 1 and key else ()
+    text = "\n".join(prompt if key else map(_folded, said.answer))
+    return Sketch(key, key ^ frame, _marks(text, images & FIRST_PLAIN - 1), parts)
 
 
 @dataclass(slots=True)
@@ -155,16 +190,13 @@ class Sketches:
         """
         self._append(exact or exact_key(row), sketch(row))
 
+    def add_plain(self, messages: Sequence[Message], *, exact: bytes) -> None:
+        """Append the sketch of a chat row of plain messages, see `_plain`."""
+        self._append(exact, plain_sketch(messages))
+
     def extend(self, others: Sketches) -> None:
         """Append the sketches of further rows."""
-        rows, marks = len(self), len(self.marks)
-        self.exact += others.exact
-        self.keys += others.keys
-        self.contexts += others.contexts
-        self.ends.extend(marks + end for end in others.ends)
-        self.marks += others.marks
-        self.parts += others.parts
-        self.part_rows.extend(rows + row for row in others.part_rows)
+        self._extend(others, 0, len(others))
 
     def take(self, rows: Iterable[int]) -> Sketches:
         """Return the sketches of some rows, in the order given."""
@@ -176,17 +208,30 @@ class Sketches:
 
     def replace(self, sketched: Iterable[tuple[int, Sketch]]) -> Sketches:
         """Return the same with other sketches for some rows, given in ascending order."""
-        parts = self._parts_by_row()
-        others = iter(sketched)
-        other = next(others, None)
         replaced = Sketches()
-        for row in range(len(self)):
-            if other is not None and other[0] == row:
-                replaced._append(self.exact_of(row), other[1])
-                other = next(others, None)
-            else:
-                replaced._append(self.exact_of(row), self._sketch_of(row, parts))
+        start = 0
+        for row, other in sketched:
+            replaced._extend(self, start, row)
+            replaced._append(self.exact_of(row), other)
+            start = row + 1
+        replaced._extend(self, start, len(self))
         return replaced
+
+    def _extend(self, others: Sketches, start: int, end: int) -> None:
+        """Append the sketches of rows that follow one another."""
+        if start >= end:
+            return
+        first = others.ends[start - 1] if start else 0
+        shift = len(self.marks) - first
+        part, last = (bisect_left(others.part_rows, row) for row in (start, end))
+        moved = len(self) - start
+        self.exact += others.exact[start * EXACT_BYTES : end * EXACT_BYTES]
+        self.keys += others.keys[start:end]
+        self.contexts += others.contexts[start:end]
+        self.marks += others.marks[first : others.ends[end - 1]]
+        self.ends.extend(shift + mark for mark in others.ends[start:end])
+        self.parts += others.parts[part:last]
+        self.part_rows.extend(moved + row for row in others.part_rows[part:last])
 
     def exact_of(self, row: int) -> bytes:
         """Return the key of a row's messages."""
@@ -223,12 +268,16 @@ def _compared(message: Mapping[str, object]) -> str:
     return "\n".join(said(message))
 
 
-def _tight(text: str) -> bytes:
+def _folded(text: str) -> str:
+    """Return a text as it is compared, whatever its case and width."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+
+
+def _tight(folded: str) -> bytes:
     """Return a text without what the rules do not compare; texts of equal words give equal bytes."""
-    if text.isascii():
-        return text.encode().lower().translate(None, _ASCII_NOT_COMPARED)
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NOT_COMPARED.sub("", folded).encode("utf-8", "surrogatepass")
+    if not folded.isascii():
+        folded = _DROPPED_BEYOND_ASCII.sub("", "".join(folded.split()))
+    return folded.encode("utf-8", "surrogatepass").translate(None, _ASCII_NOT_COMPARED)
 
 
 def _key(tight: bytes, images: int) -> int:
@@ -247,27 +296,32 @@ def _parts(messages: Sequence[bytes], images: int) -> Iterator[int]:
 
 @lru_cache(1 << 10)
 def _remembered_key(text: str) -> int:
-    return _key(_tight(text), 0)
+    return _key(_tight(_folded(text)), 0)
 
 
-def _marks(text: str, images: int) -> list[int]:
+def _marks(folded: str, images: int) -> list[int]:
     """Hash shingles of a text: those at anchors and, where these are few, the smallest of the others."""
-    words = _words(text)
-    at_anchors = set(map(crc32, _ANCHOR.findall(b" ".join([b"", *words]))))
+    words = _words(folded)
+    at_anchors = set(map(crc32, _ANCHOR.findall(b" " + b" ".join(words))))
     if len(at_anchors) >= _ANCHORS_ENOUGH:
-        return sorted({mark >> 1 ^ images for mark in at_anchors})
-    # Fewer words than three are one shingle.
-    runs = (
-        zip(words, words[1:], words[2:], strict=False) if len(words) >= SHINGLE_WORDS else [words]
-    )
-    plain = set(map(crc32, map(b" ".join, runs))) - at_anchors
-    kept = sorted(plain)[: MARKS_KEPT - len(at_anchors)] if words else ()
-    marks = {mark >> 1 ^ images for mark in at_anchors}
-    return sorted(marks.union(mark >> 1 ^ images | FIRST_PLAIN for mark in kept))
+        marks = [mark >> 1 for mark in at_anchors]
+    else:
+        # Fewer words than three are one shingle.
+        are_enough = len(words) >= SHINGLE_WORDS
+        runs = zip(words, words[1:], words[2:], strict=False) if are_enough else [words]
+        plain = set(map(crc32, map(b" ".join, runs))) - at_anchors
+        kept = sorted(plain)[: MARKS_KEPT - len(at_anchors)] if words else ()
+        marks = [mark >> 1 for mark in at_anchors]
+        marks += [mark >> 1 | FIRST_PLAIN for mark in kept]
+    if images:
+        marks = [mark ^ images for mark in marks]
+    return sorted(set(marks))
 
 
-def _words(text: str) -> list[bytes]:
-    if text.isascii():
-        return text.encode().translate(_WORDS_ALONE).split()
-    runs = _RUN.findall(unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(runs).encode("utf-8", "surrogatepass").split(b" ") if runs else []
+def _words(folded: str) -> list[bytes]:
+    if not folded.isascii():
+        if _UNSPACED.search(folded):
+            folded = " ".join(_RUN.findall(folded))
+        else:
+            folded = _NO_WORD_BEYOND_ASCII.sub(" ", folded)
+    return folded.encode("utf-8", "surrogatepass").translate(_WORDS_ALONE).split()

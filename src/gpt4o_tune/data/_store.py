@@ -270,6 +270,10 @@ class RowStore:
             return None
         return Place(self._file.path, self._file.size, self._file.mtime_ns)
 
+    def span(self, row: int) -> tuple[int, int]:
+        """Return where a row starts and ends in the buffer."""
+        return self._starts[row], self._ends[row]
+
     def bounds(self, rows: Sequence[int]) -> tuple[array[int], array[int], Sequence[int]]:
         """Return where rows start and end in the buffer, and their line numbers."""
         lines = self.lines_of(rows)

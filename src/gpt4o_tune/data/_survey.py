@@ -245,10 +245,11 @@ class Gatherer:
             out.add_counts(self._counter.count_all(rows))
         if self._sketches:
             for place, row in enumerate(rows):
-                shaped: Mapping[str, object] = (
-                    {"messages": row} if isinstance(row, list) else row or {}
-                )
-                out.sketches.add(shaped, exact=bytes(out.keys[KEY * place : KEY * (place + 1)]))
+                exact = bytes(out.keys[KEY * place : KEY * (place + 1)])
+                if isinstance(row, list):
+                    out.sketches.add_plain(row, exact=exact)
+                else:
+                    out.sketches.add(row or {}, exact=exact)
         return out
 
     def _examine(self, line: int, raw: bytes, out: Gathered) -> JsonObject | None:

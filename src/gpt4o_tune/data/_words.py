@@ -7,6 +7,7 @@ import unicodedata
 from array import array
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpt4o_tune.data import _turns
@@ -23,10 +24,11 @@ UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 # Marks of prose, and characters that cannot be seen. Other symbols tell texts apart: 2 + 3 is not 2 - 3.
-DROPPED = (
-    r""".,;:!?'"()\[\]{}`\u2026\u00b7\u2018-\u201f\u00ab\u00bb\u2039\u203a\u00bf\u00a1"""
+DROPPED_BEYOND_ASCII = (
+    r"\u2026\u00b7\u2018-\u201f\u00ab\u00bb\u2039\u203a\u00bf\u00a1"
     r"\u3001\u3002\u3008-\u3011\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff"
 )
+DROPPED = r""".,;:!?'"()\[\]{}`""" + DROPPED_BEYOND_ASCII
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s{DROPPED}]")
 # The same for text in ASCII, five times as fast.
 _ASCII_WORD = re.compile(r"""\w+|[^\w\s\x1c-\x1f.,;:!?'"()\[\]{}`]""", re.ASCII)
@@ -57,22 +59,50 @@ class RowWords(NamedTuple):
     """Hash of the images that the row shows; 0 where it shows none."""
 
 
-def row_words(row: Mapping[str, object]) -> RowWords:
-    """Cut a row into words."""
+class RowTexts(NamedTuple):
+    """What is said and called in a row, by the part that it plays; see `RowWords`."""
+
+    instructions: list[str]
+    prompt: list[str]
+    answer: list[str]
+    images: int
+
+
+def row_texts(row: Mapping[str, object]) -> RowTexts:
+    """Take a row apart, leaving out what says nothing."""
     instructions: list[str] = []
     prompt: list[str] = []
     answer: list[str] = []
     urls: list[str] = []
     for message, role, is_target in _turns.turns(row):
-        if role in INSTRUCTIONS:
-            for text in _turns.texts(message):
-                instructions += _repeated_words(text)
+        is_instruction = role in INSTRUCTIONS
+        part = instructions if is_instruction else answer if is_target else prompt
+        content = message.get("content")
+        if isinstance(content, str) and len(message) == len(("role", "content")):
+            if content:
+                part.append(content)
             continue
-        part = answer if is_target else prompt
-        for text in said(message):
-            part += words(text)
+        part += filter(None, _turns.texts(message) if is_instruction else said(message))
+        if is_instruction:
+            continue
         urls += (_turns.text(image.get("url")) for image in _turns.images(message))
-    return RowWords(tuple(instructions), tuple(prompt), tuple(answer), images_number(urls))
+    return RowTexts(instructions, prompt, answer, images_number(urls))
+
+
+def row_words(row: Mapping[str, object]) -> RowWords:
+    """Cut a row into words."""
+    instructions, prompt, answer, images = row_texts(row)
+    return RowWords(repeated_words(instructions), all_words(prompt), all_words(answer), images)
+
+
+def all_words(texts: Iterable[str]) -> tuple[str, ...]:
+    """Cut texts into words, one after the other."""
+    return tuple(chain.from_iterable(map(words, texts)))
+
+
+def repeated_words(texts: Iterable[str]) -> tuple[str, ...]:
+    """Cut texts that many rows share into words."""
+    return tuple(chain.from_iterable(map(_repeated_words, texts)))
 
 
 def exact_key(row: Mapping[str, object]) -> bytes:

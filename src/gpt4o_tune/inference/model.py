@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from gpt4o_tune._display import html_text
 from gpt4o_tune._drive import iterate, run
@@ -11,9 +11,10 @@ from gpt4o_tune.errors import ModelNotReadyError
 from gpt4o_tune.evaluation import Comparison, comparable, compare
 from gpt4o_tune.inference.asking import answer_all
 from gpt4o_tune.inference.fallback import Route
-from gpt4o_tune.inference.inputs import requests_of
+from gpt4o_tune.inference.kept import KeptModel
 from gpt4o_tune.inference.mapping import AT_ONCE, MAX_ATTEMPTS, TIMEOUT, MapOptions, map_requests
 from gpt4o_tune.inference.readiness import READY_TIMEOUT, await_ready, not_ready
+from gpt4o_tune.inference.trained_form import TrainedForm
 from gpt4o_tune.inference.usage import Meter, Usage, tariff
 from gpt4o_tune.providers import Provider
 
@@ -36,7 +37,7 @@ REPEATABLE: Mapping[str, object] = {"temperature": 0, "seed": 0}
 """Parameters of a comparison, so that it gives the same answers again as far as the service can."""
 
 
-class CustomModel:
+class CustomModel(KeptModel):
     """A model that answers. `FineTuneJob.wait` returns one; its name alone makes one as well.
 
     Every network verb has an asynchronous face whose name ends in `_async`. Parameters of the chat
@@ -54,6 +55,7 @@ class CustomModel:
         provider: Provider | None = None,
         system: str | None = None,
         trained_on: Dataset | None = None,
+        trained_tools: Sequence[str] = (),
         fallback: str | None = None,
     ) -> None:
         """Name a model; nothing is sent.
@@ -63,8 +65,10 @@ class CustomModel:
                 deployment.
             provider: Where it answers; read from the environment where none is given.
             system: The system prompt of `ask`; the one it was trained with, so that it meets again
-                what it knows.
+                what it knows. Conversations that begin with another one are logged once.
             trained_on: The rows it was trained on, so that a comparison refuses to measure on them.
+            trained_tools: Names of the tools that every training row offered; calls without tools are
+                logged once.
             fallback: Another model at the same provider that answers while this one is not found, or
                 while its service fails and goes on failing. The log says so when it first does;
                 `fell_back`, and the `model` of each completion, say so afterwards. Comparisons never
@@ -73,9 +77,11 @@ class CustomModel:
         Raises:
             ProviderError: No provider was given and the environment names none.
         """
-        self.name = name
-        self.provider = provider or Provider.from_environment()
-        self.system = system
+        super().__init__(
+            name,
+            provider=provider or Provider.from_environment(),
+            form=TrainedForm(system=system, tools=tuple(trained_tools)),
+        )
         self._trained_on = trained_on
         self._route = Route(name, fallback)
         self._meter = Meter()
@@ -162,6 +168,8 @@ class CustomModel:
         messages: Sequence[Mapping[str, object]],
         parameters: Mapping[str, object],
     ) -> ChatCompletion:
+        self._watch.look(messages, parameters)
+
         async def call(name: str) -> ChatCompletion:
             completion = await gateway.chat(
                 {"model": name, "messages": list(messages), **parameters}
@@ -228,6 +236,7 @@ class CustomModel:
         parameters: Mapping[str, object],
     ) -> Format:
         messages = self._messages(prompt, system) if isinstance(prompt, str) else list(prompt)
+        self._watch.look(messages, parameters)
 
         async def call(name: str) -> Format:
             request = {"model": name, "messages": messages, **parameters}
@@ -283,6 +292,7 @@ class CustomModel:
         parameters: Mapping[str, object],
     ) -> AsyncIterator[str]:
         messages = self._messages(prompt, system) if isinstance(prompt, str) else list(prompt)
+        self._watch.look(messages, parameters)
         request: dict[str, object] = {"messages": messages, **parameters}
         if self.provider.kind != "compatible":
             # The last chunk then counts the tokens; a compatible service may not know the field.
@@ -386,10 +396,9 @@ class CustomModel:
         options: MapOptions,
         parameters: Mapping[str, object],
     ) -> MapResult:
-        prompt = self.system if system is None else system
         return await map_requests(
             gateway,
-            requests_of(inputs, system=prompt, parameters=parameters),
+            self._requests(inputs, system, parameters),
             route=self._route,
             kind=self.provider.kind,
             meter=self._meter,
@@ -504,6 +513,16 @@ class CustomModel:
             fault = f"{twice[0]!r} is named twice" if twice else "there is nothing to compare with"
             raise ValueError(f"{fault}; pass against= one or more other models")
         return every
+
+    def _renamed(self, name: str) -> Self:
+        return type(self)(
+            name,
+            provider=self.provider,
+            system=self.system,
+            trained_on=self._trained_on,
+            trained_tools=self._form.tools,
+            fallback=self.fallback,
+        )
 
     def _seen(self, dataset: Dataset) -> SeenRows | None:
         return None if self._trained_on is None else dataset.overlap(self._trained_on)

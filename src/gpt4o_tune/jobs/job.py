@@ -358,7 +358,9 @@ class FineTuneJob(SeenJob):
             )
         if stopping is not None:
             await stopping.conclude(gateway, self.raw, patience=patience)
-        model = model_of(self.raw, provider=self.provider, trained_on=self._training)
+        model = model_of(
+            self.raw, provider=self.provider, trained_on=self._training, form=self._form
+        )
         patience = min(ready_timeout, end - gateway.now()) if profile.answers_late else 0.0
         if patience > 0 and not await await_ready(gateway, model.name, timeout=patience):
             # The job has succeeded, so its model is there all the same.

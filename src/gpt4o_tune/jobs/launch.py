@@ -10,12 +10,17 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
-from gpt4o_tune._gateway import CALL_ERRORS, READ_PATIENCE, UnconfirmedError
+from gpt4o_tune._gateway import (
+    CALL_ERRORS,
+    LOOK_UP_PATIENCE,
+    READ_PATIENCE,
+    UnconfirmedError,
+    send_once,
+)
 from gpt4o_tune.errors import JobError, ProviderError
 from gpt4o_tune.jobs.live_dates import require_not_ending
 from gpt4o_tune.jobs.plan import FINGERPRINT_KEY, IfExists, LaunchPlan
 from gpt4o_tune.jobs.progress import uploading_line
-from gpt4o_tune.jobs.sending import LOOK_UP_PATIENCE, send_once
 from gpt4o_tune.jobs.states import is_final, state_of, succeeded
 from gpt4o_tune.jobs.uploading import ensure_file
 

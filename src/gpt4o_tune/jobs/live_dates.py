@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from typing import TYPE_CHECKING
 
 from gpt4o_tune import catalog
 from gpt4o_tune._display import plural
 from gpt4o_tune.errors import ModelRetiredError
+from gpt4o_tune.inference.end_dates import told_end
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
 
     from gpt4o_tune._gateway import Gateway
@@ -76,15 +77,8 @@ async def require_not_ending(gateway: Gateway, plan: LaunchPlan) -> None:
 
 
 async def _told(gateway: Gateway, name: str) -> dt.date | None:
-    model = await gateway.find_model(name)
-    return _date(model.shutdown_date if model is not None else None)
-
-
-def _date(text: object) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(text[:10]) if isinstance(text, str) else None
-    except ValueError:
-        return None
+    end = told_end(await gateway.find_model(name))
+    return None if end is None else end.date
 
 
 def _distance(days: int) -> str:

@@ -13,13 +13,23 @@ if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
     from gpt4o_tune.data import Dataset
+    from gpt4o_tune.inference.trained_form import TrainedForm
     from gpt4o_tune.providers import Provider
 
 __all__ = ["failure_of", "model_of"]
 
 
-def model_of(job: FineTuningJob, *, provider: Provider, trained_on: Dataset | None) -> CustomModel:
+def model_of(
+    job: FineTuningJob, *, provider: Provider, trained_on: Dataset | None, form: TrainedForm
+) -> CustomModel:
     """Return the model of a job that has ended.
+
+    Args:
+        job: As last seen.
+        provider: Where its model answers.
+        trained_on: Its training rows, where they are at hand.
+        form: What those rows have in common, as far as it is known; the system prompt is also in the
+            job's metadata, where it was short enough.
 
     Raises:
         JobCancelledError: It was cancelled.
@@ -37,8 +47,9 @@ def model_of(job: FineTuningJob, *, provider: Provider, trained_on: Dataset | No
     return CustomModel(
         job.fine_tuned_model,
         provider=provider,
-        system=(job.metadata or {}).get(SYSTEM_KEY),
+        system=form.system or (job.metadata or {}).get(SYSTEM_KEY),
         trained_on=trained_on,
+        trained_tools=form.tools,
     )
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from gpt4o_tune import catalog
 from gpt4o_tune._display import html_text, money, plural
+from gpt4o_tune.data.checks.tools import declared_tools
 from gpt4o_tune.errors import BudgetError, DatasetError, ProviderError
+from gpt4o_tune.inference.trained_form import TrainedForm, system_of
 from gpt4o_tune.jobs.hyperparameters import Hyperparameters
 from gpt4o_tune.jobs.rules import (
     OWN_KEYS,
@@ -64,6 +66,8 @@ class LaunchPlan:
     """The system prompt that every training row begins with, or None where they have none in common."""
     fingerprint: str
     """SHA-256, in hex, over the data and every setting: equal plans have equal fingerprints."""
+    tools: tuple[str, ...] = ()
+    """Names of the tools that every training row offers."""
     grader: Mapping[str, object] | None = None
     """What rewards an answer, as the API takes it; reinforcement only."""
     integrations: tuple[WandbIntegration, ...] = ()
@@ -187,6 +191,7 @@ def make_plan(
     _check_budget(estimate, budget_usd, provider)
     for warning in warnings:
         log.warning("%s", warning)
+    form = _trained_form(training)
     return LaunchPlan(
         provider=provider,
         model=model,
@@ -198,7 +203,8 @@ def make_plan(
         seed=seed,
         estimate=estimate,
         warnings=tuple(warnings),
-        system=_common_system(training),
+        system=form.system,
+        tools=form.tools,
         fingerprint=_fingerprint(
             training=training.fingerprint,
             validation=None if validation is None else validation.fingerprint,
@@ -265,18 +271,17 @@ def _contamination(training: Dataset, validation: Dataset) -> list[str]:
     ]
 
 
-def _common_system(rows: Dataset) -> str | None:
-    prompts = {_system_of(row) for row in rows.records()}
-    return prompts.pop() if len(prompts) == 1 else None
-
-
-def _system_of(row: Mapping[str, object]) -> str | None:
-    messages = cast("Sequence[Mapping[str, object]]", row.get("messages") or ())
-    for message in messages[:1]:
-        prompt = message.get("content")
-        if message.get("role") in ("system", "developer") and isinstance(prompt, str):
-            return prompt
-    return None
+def _trained_form(rows: Dataset) -> TrainedForm:
+    """Return the system prompt and the tools that all rows have in common."""
+    prompts: set[str | None] = set()
+    offered: set[str] | None = None
+    for row in rows.records():
+        prompts.add(system_of(cast("Sequence[Mapping[str, object]]", row.get("messages") or ())))
+        names = set(declared_tools(row) or ())
+        offered = names if offered is None else offered & names
+    return TrainedForm(
+        system=prompts.pop() if len(prompts) == 1 else None, tools=tuple(sorted(offered or ()))
+    )
 
 
 def _check_tokens(estimate: CostEstimate, provider: Provider) -> None:

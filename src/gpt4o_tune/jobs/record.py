@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gpt4o_tune import catalog
 from gpt4o_tune._drive import run
 from gpt4o_tune.catalog import Method, ProviderKind  # noqa: TC001  # pydantic reads it
-from gpt4o_tune.errors import DatasetError, ProviderError
+from gpt4o_tune.errors import DatasetError, JobError, ProviderError
+from gpt4o_tune.inference import CustomModel
 from gpt4o_tune.jobs.bill import Expected
 from gpt4o_tune.jobs.outcome import failure_of
 from gpt4o_tune.jobs.plan import FINGERPRINT_KEY, LaunchPlan, make_plan
@@ -114,6 +115,10 @@ class RunRecord(_Part):
     bill: dict[str, object] | None = None
     """As `Bill.to_dict` gives it."""
     best_checkpoint: str | None = None
+    system: str | None = None
+    """The system prompt that every training row begins with, or None where they have none in common."""
+    tools: tuple[str, ...] = ()
+    """Names of the tools that every training row offers."""
     path: Path | None = Field(default=None, exclude=True)
     """Where the file lies."""
 
@@ -142,6 +147,8 @@ class RunRecord(_Part):
             estimate=plan.estimate.to_dict(),
             plan_fingerprint=plan_fingerprint,
             fingerprint=plan.fingerprint,
+            system=plan.system,
+            tools=plan.tools,
             path=path,
         )
 
@@ -225,6 +232,30 @@ class RunRecord(_Part):
         return Expected(
             tokens=tokens if isinstance(tokens, int) else 0,
             usd=float(usd) if isinstance(usd, int | float) else None,
+        )
+
+    def custom_model(self, *, provider: Provider | None = None) -> CustomModel:
+        """Return the run's model, with the system prompt that it was trained with; nothing is sent.
+
+        Args:
+            provider: The place of the run, with a key; read from the environment where none is given.
+
+        Raises:
+            ProviderError: The provider is not the run's place.
+            JobError: The record names no model: the run has not ended, or gave none.
+        """
+        place = self._same_place(provider)
+        if self.fine_tuned_model is None:
+            raise JobError(
+                f"this record names no model (its job is {self.status or 'not known yet'!r}); follow "
+                "the job with record.job().wait(), which completes the record",
+                job_id=self.job_id or "",
+            )
+        return CustomModel(
+            self.fine_tuned_model,
+            provider=place,
+            system=self.system,
+            trained_tools=self.tools,
         )
 
     def job(self, *, provider: Provider | None = None) -> FineTuneJob:

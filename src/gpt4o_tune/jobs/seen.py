@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from gpt4o_tune._display import html_text
 from gpt4o_tune._drive import run
+from gpt4o_tune.inference.trained_form import TrainedForm
 from gpt4o_tune.jobs import listing, reading
 from gpt4o_tune.jobs.bill import Bill, Expected
 from gpt4o_tune.jobs.hyperparameters import settings_of
@@ -217,6 +218,13 @@ class SeenJob:
     @property
     def _training(self) -> Dataset | None:
         return None if self._plan is None else self._plan.training
+
+    @property
+    def _form(self) -> TrainedForm:
+        known = self._plan or self.record
+        return (
+            TrainedForm() if known is None else TrainedForm(system=known.system, tools=known.tools)
+        )
 
     @property
     def _expected(self) -> Expected | None:

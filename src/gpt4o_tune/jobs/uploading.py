@@ -11,10 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from gpt4o_tune import catalog
-from gpt4o_tune._gateway import CALL_ERRORS
+from gpt4o_tune._gateway import CALL_ERRORS, send_once
 from gpt4o_tune.errors import DatasetError, ProviderError
 from gpt4o_tune.jobs.content import open_content
-from gpt4o_tune.jobs.sending import send_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -109,6 +109,7 @@ Local fine-tuning service, a stand-in for GPT-4o and its relatives.
   base_url  {server.base_url}
   api_key   {server.api_key}
   data      {server.data_dir}
+  page      {server.page_url}
 
 For this library:
   export GPT4O_TUNE_LOCAL_URL={server.base_url}

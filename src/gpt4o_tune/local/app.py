@@ -1,4 +1,4 @@
-"""The ASGI application: the resources under `/v1`, behind the key, marked as a stand-in."""
+"""The ASGI application: the page at `/`, and the resources under `/v1` behind the key, marked as a stand-in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from starlette.routing import Mount, Router
 from gpt4o_tune.local.answering import Answering
 from gpt4o_tune.local.auth import BearerAuth
 from gpt4o_tune.local.envelope import HANDLERS
-from gpt4o_tune.local.grading import run_string_check
+from gpt4o_tune.local.front_page.serving import FrontPage
+from gpt4o_tune.local.grading import grader_runner
 from gpt4o_tune.local.ids import new_id
 from gpt4o_tune.local.routes.batches import BatchRoutes
 from gpt4o_tune.local.routes.chat import ChatRoutes
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from gpt4o_tune.local.grading import GraderRunner
     from gpt4o_tune.local.store import Store
 
 
@@ -43,8 +43,8 @@ def build_app(
     wake_batches: Callable[[], None] | None = None,
     engine: str = ENGINE,
     slots: int = 1,
-    run_grader: GraderRunner = run_string_check,
     allow_python_graders: bool = False,
+    host: str = "localhost",
 ) -> ASGIApp:
     """Assemble the application.
 
@@ -56,8 +56,8 @@ def build_app(
             which are not offered then.
         engine: What trains new jobs and stands in for base models.
         slots: How many jobs train at the same time.
-        run_grader: Grades one sample.
         allow_python_graders: Let graders run Python source on this machine.
+        host: The name or address that the server listens on.
     """
     answering = Answering(store, engine=engine)
     resources = (
@@ -65,7 +65,7 @@ def build_app(
         UploadRoutes(store),
         JobRoutes(store, wake=wake, engine=engine),
         PermissionRoutes(store),
-        GraderRoutes(run_grader, allow_python=allow_python_graders),
+        GraderRoutes(grader_runner(allow_python=allow_python_graders)),
         LimitRoutes(store, answering, slots=slots),
         *([] if wake_batches is None else [BatchRoutes(store, wake=wake_batches)]),
         ModelRoutes(store, answering),
@@ -77,7 +77,8 @@ def build_app(
     v1 = Mount("/v1", app=Router(routes, redirect_slashes=False))
     starlette = Starlette(routes=[v1], exception_handlers=HANDLERS)
     starlette.router.redirect_slashes = False
-    return MarkedResponses(BearerAuth(starlette, api_key=api_key), engine=engine)
+    guarded = BearerAuth(starlette, api_key=api_key)
+    return MarkedResponses(FrontPage(guarded, host=host), engine=engine)
 
 
 class MarkedResponses:

@@ -1,20 +1,23 @@
-"""Running a grader: the protocol that a runner follows, and a runner for `string_check` alone."""
+"""Running a grader: by the very graders of `gpt4o_tune.evaluation`, as far as they need nobody else."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
-from gpt4o_tune.data.grader import value_at
+from gpt4o_tune.data.grader import leaves, templates, value_at
+from gpt4o_tune.errors import GraderError, MissingExtraError
 
-__all__ = ["Grade", "GradeRequest", "GraderRunner", "UnofferedGraderError", "run_string_check"]
+__all__ = ["Grade", "GradeRequest", "GraderRunner", "UnofferedGraderError", "grader_runner"]
 
-_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_STEP = re.compile(r"[\w-]+")
+_FLAGS: Mapping[str, str] = {
+    "invalid_variable": "invalid_variable_error",
+    "formula_failed": "other_error",
+    "python_failed": "python_grader_runtime_error",
+}
+"""The API's error flag for what keeps a grader from judging."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,50 +48,61 @@ GraderRunner: TypeAlias = Callable[[GradeRequest], Grade]
 
 
 class UnofferedGraderError(Exception):
-    """The runner has no such grader; the text says what it has."""
+    """The server runs no such grader; the text says why, and what to do."""
 
 
-class _UnknownVariableError(LookupError):
-    """A template names what the row or the sample does not have."""
+def grader_runner(*, allow_python: bool = False) -> GraderRunner:
+    """Return what runs graders that ask no model.
+
+    Args:
+        allow_python: Run graders of the type `python`, in a process of their own with limits.
+    """
+    return partial(_run, allow_python=allow_python)
 
 
-def run_string_check(request: GradeRequest) -> Grade:
-    """Run a `string_check`.
+def require_offered(grader: Mapping[str, object], *, allow_python: bool = False) -> None:
+    """Raise for a grader that cannot run here, or a part of a `multi` that cannot.
 
     Raises:
-        UnofferedGraderError: It is a grader of another type.
+        UnofferedGraderError: It asks a model, or is a program and these are not allowed.
     """
-    grader = request.grader
-    if grader.get("type") != "string_check":
-        raise UnofferedGraderError(
-            f"This server runs graders of the type 'string_check' only, not {grader.get('type')!r}."
-        )
-    try:
-        given = _fill(str(grader["input"]), request)
-        wanted = _fill(str(grader["reference"]), request)
-    except _UnknownVariableError:
+    offered = {"string_check", "text_similarity", *(["python"] if allow_python else [])}
+    for _, leaf in leaves(grader):
+        kind = leaf.get("type")
+        if kind == "python" and not allow_python:
+            raise UnofferedGraderError(
+                "This local server does not run graders of the type 'python': they would run code on "
+                "its machine. Start it with allow_python_graders if that is what you want."
+            )
+        if kind not in offered:
+            raise UnofferedGraderError(
+                f"This local server runs graders that ask no model ({', '.join(sorted(offered))}, and "
+                f"multi over these), not {kind!r}."
+            )
+
+
+def _run(request: GradeRequest, *, allow_python: bool) -> Grade:
+    # Graders are imported with all of evaluation, and few servers are asked for one.
+    from gpt4o_tune.evaluation.graders import AssistedGrader, Item, Sample, equip, parse_grader
+
+    require_offered(request.grader, allow_python=allow_python)
+    sample = Sample(request.sample)
+    namespace: dict[str, object] = {"item": request.item, "sample": sample.to_dict()}
+    if any(
+        template.source and not value_at(namespace, (template.source, *template.steps))[0]
+        for template in templates(request.grader)
+    ):
         return Grade(reward=0.0, errors=frozenset({"invalid_variable_error"}))
-    return Grade(reward=float(_OPERATIONS[str(grader["operation"])](given, wanted)))
-
-
-_OPERATIONS: Mapping[str, Callable[[str, str], bool]] = {
-    "eq": lambda given, wanted: given == wanted,
-    "ne": lambda given, wanted: given != wanted,
-    "like": lambda given, wanted: wanted in given,
-    "ilike": lambda given, wanted: wanted.casefold() in given.casefold(),
-}
-
-
-def _fill(text: str, request: GradeRequest) -> str:
-    sample: dict[str, object] = {"output_text": request.sample}
-    with contextlib.suppress(ValueError, RecursionError):
-        sample["output_json"] = json.loads(request.sample)
-    namespace: dict[str, object] = {"item": request.item, "sample": sample}
-
-    def replace(template: re.Match[str]) -> str:
-        is_there, value = value_at(namespace, _STEP.findall(template.group(1)))
-        if not is_there:
-            raise _UnknownVariableError(template.group(1).strip())
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-    return _TEMPLATE.sub(replace, text)
+    try:
+        parsed = parse_grader(request.grader)
+        grader = (
+            equip(parsed, allow_python=allow_python)
+            if isinstance(parsed, AssistedGrader)
+            else parsed
+        )
+        grade = grader.grade(sample, Item(reference="", row=request.item))
+    except MissingExtraError as missing:
+        raise UnofferedGraderError(str(missing)) from missing
+    except GraderError as error:
+        return Grade(reward=0.0, errors=frozenset({_FLAGS.get(error.code, "other_error")}))
+    return Grade(reward=grade.score, sub_rewards=grade.parts)

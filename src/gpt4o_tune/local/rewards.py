@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from gpt4o_tune.data import validate_grader
 from gpt4o_tune.local.engines import UngradableError
-from gpt4o_tune.local.grading import GradeRequest, run_string_check
+from gpt4o_tune.local.grading import (
+    GradeRequest,
+    UnofferedGraderError,
+    grader_runner,
+    require_offered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,28 +25,25 @@ class UnsupportedGraderError(ValueError):
     """The grader cannot reward here, or is not sound."""
 
 
-def make_grading(
-    grader: Mapping[str, object], *, has_json: bool, runner: GraderRunner = run_string_check
-) -> Grading:
+def make_grading(grader: Mapping[str, object], *, has_json: bool) -> Grading:
     """Make a grader reward answers.
 
     Args:
         grader: As the API takes it.
         has_json: The job asks for JSON, so that the grader may read `{{sample.output_json}}`.
-        runner: What runs it.
 
     Raises:
-        UnsupportedGraderError: The grader is not sound, or the runner does not know its type.
+        UnsupportedGraderError: The grader is not sound, or cannot run here.
     """
-    if runner is run_string_check and grader.get("type") != "string_check":
-        raise UnsupportedGraderError(
-            f"The local server rewards by graders of type 'string_check', not {grader.get('type')!r}."
-        )
     problems = validate_grader(grader, response_format={} if has_json else None)
     for problem in problems:
         if problem.severity == "error":
             raise UnsupportedGraderError(f"{problem.path}: {problem.message} {problem.fix}")
-    return _Rewards(grader=grader, runner=runner)
+    try:
+        require_offered(grader)
+    except UnofferedGraderError as error:
+        raise UnsupportedGraderError(str(error)) from None
+    return _Rewards(grader=grader, runner=grader_runner())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

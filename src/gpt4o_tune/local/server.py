@@ -20,6 +20,7 @@ from gpt4o_tune.local.auth import (
     stored_webhook_secret,
 )
 from gpt4o_tune.local.batches.turns import BatchTurns
+from gpt4o_tune.local.front_page.serving import page_link
 from gpt4o_tune.local.http_thread import HttpThread, listen
 from gpt4o_tune.local.process_lock import locked
 from gpt4o_tune.local.scheduler import Scheduler
@@ -136,6 +137,11 @@ class LocalServer:
         return self._started.webhook_secret
 
     @property
+    def page_url(self) -> str:
+        """Address of the page for people; it holds the key, behind a `#` that is never sent."""
+        return page_link(self.base_url, api_key=self.api_key)
+
+    @property
     def data_dir(self) -> Path:
         """The folder that holds everything."""
         return self._started.data_dir
@@ -204,6 +210,7 @@ class _Running:
                 api_key=self.api_key,
                 wake=scheduler.wake,
                 wake_batches=batches.wake,
+                host=host,
                 slots=settings.slots,
                 allow_python_graders=settings.allow_python_graders,
             )

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gpt4o_tune.data import validate_grader
-from gpt4o_tune.data.grader import leaves
 from gpt4o_tune.local.envelope import ApiError
 from gpt4o_tune.local.grading import GradeRequest, UnofferedGraderError
 from gpt4o_tune.local.routes.bodies import Body, read_json
@@ -62,12 +61,10 @@ class GraderRoutes:
 
     Args:
         run: Grades one sample.
-        allow_python: Pass graders of the type `python` on to `run`; without, they are refused.
     """
 
-    def __init__(self, run: GraderRunner, *, allow_python: bool) -> None:
+    def __init__(self, run: GraderRunner) -> None:
         self._run = run
-        self._allow_python = allow_python
 
     def routes(self) -> list[Route]:
         """The resource's routes."""
@@ -89,22 +86,13 @@ class GraderRoutes:
     def _answer(self, body: RunBody) -> JSONResponse:
         grader = body.grader
         _require_sound(grader)
-        if not self._allow_python and any(
-            leaf.get("type") == "python" for _, leaf in leaves(grader)
-        ):
-            raise ApiError(
-                "This local server does not run graders of the type 'python': they would run code "
-                "on its machine. Start it with allow_python_graders if that is what you want.",
-                param="grader",
-                code="unsupported_grader",
-            )
         began = time.perf_counter()
         try:
             grade = self._run(
                 GradeRequest(grader=grader, sample=body.model_sample, item=body.item or {})
             )
         except UnofferedGraderError as error:
-            raise ApiError(str(error), param="grader.type", code="unsupported_grader") from error
+            raise ApiError(str(error), param="grader", code="unsupported_grader") from error
         seconds = time.perf_counter() - began
         return JSONResponse(_grade_object(grade, grader, seconds=seconds))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from gpt4o_tune._gateway import UnconfirmedError
+from gpt4o_tune._gateway.failures import UnconfirmedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from gpt4o_tune._gateway import Gateway
+    from gpt4o_tune._gateway.gateway import Gateway
 
 __all__ = ["LOOK_UP_PATIENCE", "send_once"]
 

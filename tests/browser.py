@@ -39,6 +39,7 @@ _CODES = {
     "ArrowDown": 40,
 }
 _PATIENCE_S = 20
+_DEADLINE_S = 60
 
 
 class Browser:
@@ -109,10 +110,10 @@ class Browser:
                     return event["params"]
             self._next()
 
-    def open(self, path: Path) -> None:
-        """Open a local page and wait until it is loaded."""
+    def open(self, page: Path | str) -> None:
+        """Open a local page, or one at an address, and wait until it is loaded."""
         self.events.clear()
-        self.send("Page.navigate", url=path.as_uri())
+        self.send("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self.wait_for("Page.loadEventFired")
 
     def press(self, *keys: str) -> None:
@@ -135,6 +136,34 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    def until(self, expression: str) -> None:
+        """Wait until JavaScript on the page finds an expression true."""
+        is_true = self.ask(
+            f"""new Promise((resolve) => {{
+              const end = performance.now() + {_DEADLINE_S * 1000};
+              const look = () => ({expression}) ? resolve(true)
+                : performance.now() > end ? resolve(false) : setTimeout(look, 50);
+              look();
+            }})"""
+        )
+        assert is_true, f"not so after {_DEADLINE_S} s: {expression}"
+
+    def click(self, selector: str) -> None:
+        """Click the middle of an element, which must be seen there."""
+        place = self.ask(
+            f"""(() => {{
+              const node = document.querySelector({json.dumps(selector)});
+              node.scrollIntoView({{ block: "center" }});
+              const box = node.getBoundingClientRect();
+              const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+              return node.contains(document.elementFromPoint(x, y)) ? [x, y] : null;
+            }})()"""
+        )
+        assert place, f"{selector} is covered or not shown"
+        at = {"x": place[0], "y": place[1], "button": "left", "clickCount": 1}
+        self.send("Input.dispatchMouseEvent", type="mousePressed", **at)
+        self.send("Input.dispatchMouseEvent", type="mouseReleased", **at)
+
     def downloaded(self) -> bytes:
         """Wait for a download and return it."""
         name = self.wait_for("Browser.downloadWillBegin")["suggestedFilename"]
@@ -143,16 +172,17 @@ class Browser:
         (self.downloads / name).unlink()
         return content
 
-    def complaints(self) -> list[dict[str, Any]]:
-        """What went wrong on the page so far, and every request it made but for itself."""
+    def complaints(self, *, service: str | None = None) -> list[dict[str, Any]]:
+        """What went wrong on the page so far, and every request it made but for itself or to a service."""
         self.ask("1")
         bad = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
         found = [event for event in self.events if event["method"] in bad]
         sent = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        expected = ("data:", "blob:", service) if service else ("data:", "blob:")
         return found + [
             event
             for event in sent
-            if not event["params"]["request"]["url"].startswith(("data:", "blob:"))
+            if not event["params"]["request"]["url"].startswith(expected)
             and event["params"].get("type") != "Document"
         ]
 
