@@ -34,8 +34,8 @@ DEVIATIONS = {
     r"completions/\{completion_id\}/messages: .*": (
         "the description knows the messages of assistants only; its own example lists a user's"
     ),
-    r"GET /chat/completions: \$\.(first|last)_id: None is not of type 'string'": (
-        "the description has no page without completions"
+    r"GET /(chat/completions|files): \$\.(first|last)_id: None is not of type 'string'": (
+        "the description has no page without entries for these"
     ),
 }
 """Faults that the server shares with the examples of the description, and why they stay."""

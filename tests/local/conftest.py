@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.conformance.document import ApiDocument
 
 MODEL = "gpt-4o-2024-08-06"
+SUMMARY = pytest.StashKey[str]()
 _DEADLINE_S = 60.0
 _ASKED = {
     "refund": ["money back", "want a refund", "pay me back", "return the payment"],
@@ -138,7 +139,7 @@ def trained(desk: Desk, training_file: FileObject) -> FineTuningJob:
 
 
 @pytest.fixture(scope="session")
-def api_document(request: pytest.FixtureRequest) -> Iterator[ApiDocument | None]:
+def api_document(pytestconfig: pytest.Config) -> Iterator[ApiDocument | None]:
     """The API description that the environment names, which sees each response of the session."""
     document = document_from_environment()
     if document is None:
@@ -147,8 +148,16 @@ def api_document(request: pytest.FixtureRequest) -> Iterator[ApiDocument | None]
     with pytest.MonkeyPatch.context() as patch:
         watch(document, patch)
         yield document
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    reporter.write_line(f"\n{document.summary()}")
+    pytestconfig.stash[SUMMARY] = document.summary()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how much was compared."""
+    if SUMMARY in config.stash:
+        terminalreporter.section("API description")
+        terminalreporter.write_line(config.stash[SUMMARY])
 
 
 @pytest.fixture(autouse=True)
