@@ -10,6 +10,9 @@ import openai
 import pytest
 import tenacity
 
+from tests.conformance.document import document_from_environment
+from tests.conformance.watching import watch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -17,8 +20,10 @@ if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
     from gpt4o_tune import LocalServer
+    from tests.conformance.document import ApiDocument
 
 MODEL = "gpt-4o-2024-08-06"
+SUMMARY = pytest.StashKey[str]()
 _DEADLINE_S = 60.0
 _ASKED = {
     "refund": ["money back", "want a refund", "pay me back", "return the payment"],
@@ -131,3 +136,33 @@ def trained(desk: Desk, training_file: FileObject) -> FineTuningJob:
     finished = desk.finished(job.id)
     assert finished.status == "succeeded", finished.error
     return finished
+
+
+@pytest.fixture(scope="session")
+def api_document(pytestconfig: pytest.Config) -> Iterator[ApiDocument | None]:
+    """The API description that the environment names, which sees each response of the session."""
+    document = document_from_environment()
+    if document is None:
+        yield None
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        watch(document, patch)
+        yield document
+    pytestconfig.stash[SUMMARY] = document.summary()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how much was compared."""
+    if SUMMARY in config.stash:
+        terminalreporter.section("API description")
+        terminalreporter.write_line(config.stash[SUMMARY])
+
+
+@pytest.fixture(autouse=True)
+def _as_described(api_document: ApiDocument | None) -> Iterator[None]:
+    """Fail a test in which a response did not fit the description."""
+    yield
+    if api_document is not None:
+        assert not api_document.take_faults()

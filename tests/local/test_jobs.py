@@ -79,6 +79,34 @@ def test_the_history_reads_as_on_the_real_service(desk: Desk, trained: FineTunin
     assert len({event.id for event in events}) == len(events)
 
 
+def test_a_job_goes_through_the_states_in_order(desk: Desk, training_file: FileObject) -> None:
+    """Whatever a reader sees comes in the order of the service, and no state comes twice."""
+    order = ["validating_files", "queued", "running", "succeeded"]
+    job = desk.create(training_file.id, n_epochs=2)
+    seen = [job.status]
+    while seen[-1] != "succeeded":
+        status = desk.until(job.id, {*order} - {seen[-1]}).status
+        seen.append(status)
+    assert seen[0] == order[0]
+    assert seen == [state for state in order if state in seen]
+    assert "running" in seen
+
+
+def test_metric_events_say_in_words_what_they_hold(desk: Desk, trained: FineTuningJob) -> None:
+    """The text names the step and the losses that were measured, as the service words it."""
+    events = [*desk.client.fine_tuning.jobs.list_events(trained.id, limit=100)]
+    measured = [event for event in events if event.type == "metrics"]
+    for event in measured:
+        losses = [("training loss", event.data["train_loss"])]
+        losses += [("validation loss", event.data["valid_loss"])]
+        if "full_valid_loss" in event.data:
+            losses += [("full validation loss", event.data["full_valid_loss"])]
+        words = ", ".join(f"{name}={loss:.4f}" for name, loss in losses)
+        assert event.message == f"Step {event.data['step']}/{STEPS}: {words}"
+        assert event.level == "info"
+    assert len(measured) == STEPS
+
+
 def test_each_step_is_measured(desk: Desk, trained: FineTuningJob) -> None:
     """Metrics stand on every step, those of the whole validation file at the end of each epoch."""
     steps = desk.steps(trained.id)
@@ -89,7 +117,9 @@ def test_each_step_is_measured(desk: Desk, trained: FineTuningJob) -> None:
         assert step["valid_loss"] > 0
         assert 0 <= step["train_mean_token_accuracy"] <= 1
         assert 0 <= step["valid_mean_token_accuracy"] <= 1
-        assert ("full_valid_loss" in step) == (step["step"] % 3 == 0)
+        is_epoch_end = step["step"] % (STEPS // EPOCHS) == 0
+        for name in ("full_valid_loss", "full_valid_mean_token_accuracy"):
+            assert (name in step) == is_epoch_end
     assert steps[-1]["train_loss"] < steps[0]["train_loss"] / 2
 
 

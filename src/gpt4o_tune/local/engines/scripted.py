@@ -148,7 +148,7 @@ def _resolve(asked: Hyperparameters, rows: int) -> ResolvedHyperparameters:
 
 
 def _read(training_file: Path) -> list[list[Message]]:
-    with training_file.open(encoding="utf-8") as lines:
+    with training_file.open(encoding="utf-8-sig") as lines:
         return [json.loads(line)["messages"] for line in lines if line.strip()]
 
 

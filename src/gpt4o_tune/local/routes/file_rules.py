@@ -53,9 +53,11 @@ def require_jsonl_name(filename: str, *, param: str) -> None:
 
 
 def require_jsonl_start(path: Path, *, param: str) -> None:
-    """Refuse at once what is no JSONL by its first line; the job checks the rest."""
+    """Refuse at once what is no JSONL by its first line that is not blank; the job checks the rest."""
     with path.open("rb") as file:
-        line = file.readline(_FIRST_LINE_BYTES)
+        number, line = 1, file.readline(_FIRST_LINE_BYTES)
+        while line and not line.strip():
+            number, line = number + 1, file.readline(_FIRST_LINE_BYTES)
     if not line or len(line) == _FIRST_LINE_BYTES:
         return
     try:
@@ -63,4 +65,4 @@ def require_jsonl_start(path: Path, *, param: str) -> None:
     except (ValueError, RecursionError):
         first = None
     if not isinstance(first, dict):
-        raise ApiError(f"{_NOT_JSONL} Line 1 is not a dictionary.", param=param)
+        raise ApiError(f"{_NOT_JSONL} Line {number} is not a dictionary.", param=param)

@@ -34,6 +34,12 @@ _ERROR_FLAGS = (
     "truncated_observation_error",
     "unresponsive_reward_error",
 )
+_ERROR_DETAILS = (
+    "model_grader_server_error_details",
+    "python_grader_runtime_error_details",
+    "python_grader_server_error_type",
+)
+"""Always null here."""
 
 
 class ValidateBody(Body):
@@ -109,7 +115,10 @@ def _grade_object(
         "metadata": {
             "name": name,
             "type": grader.get("type"),
-            "errors": {flag: flag in grade.errors for flag in _ERROR_FLAGS},
+            "errors": {
+                **{flag: flag in grade.errors for flag in _ERROR_FLAGS},
+                **dict.fromkeys(_ERROR_DETAILS),
+            },
             "execution_time": seconds,
             "scores": {**grade.sub_rewards} or {name: grade.reward},
             "sampled_model_name": None,

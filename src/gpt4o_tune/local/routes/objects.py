@@ -43,7 +43,7 @@ def upload_object(upload: UploadRecord, file: FileRecord | None = None) -> dict[
     return {
         "object": "upload",
         **upload.model_dump(exclude={"file_expires_after", "file_id"}),
-        "file": None if file is None else file_object(file),
+        **({} if file is None else {"file": file_object(file)}),
     }
 
 
@@ -88,7 +88,8 @@ def job_object(job: JobRecord) -> dict[str, object]:
 
 def event_object(event: EventRecord) -> dict[str, object]:
     """Render an event."""
-    return {"object": "fine_tuning.job.event", **event.model_dump(exclude={"job_id"})}
+    data = event.data or {}
+    return {"object": "fine_tuning.job.event", **event.model_dump(exclude={"job_id"}), "data": data}
 
 
 def checkpoint_object(checkpoint: CheckpointRecord, job: JobRecord) -> dict[str, object]:
@@ -153,8 +154,8 @@ def batch_object(batch: BatchRecord) -> dict[str, object]:
     hidden = {"faults", "total", "completed", "failed", "input_tokens", "output_tokens"}
     return {
         "object": "batch",
-        **batch.model_dump(exclude={*hidden, "output_expires_after"}),
-        "errors": {"object": "list", "data": faults} if faults else None,
+        **batch.model_dump(exclude={*hidden, "output_expires_after"}, exclude_none=True),
+        **({"errors": {"object": "list", "data": faults}} if faults else {}),
         "request_counts": {
             "total": batch.total,
             "completed": batch.completed,
