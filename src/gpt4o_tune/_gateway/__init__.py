@@ -13,7 +13,7 @@ from gpt4o_tune._gateway.clients import (
     forget_asynchronous,
     forget_blocking,
 )
-from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_repeatable
+from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_refusal, is_repeatable
 from gpt4o_tune._gateway.gateway import READ_PATIENCE, Gateway
 from gpt4o_tune._gateway.signatures import signed_payload
 
@@ -26,6 +26,7 @@ __all__ = [
     "blocking",
     "forget_asynchronous",
     "forget_blocking",
+    "is_refusal",
     "is_repeatable",
     "signed_payload",
 ]

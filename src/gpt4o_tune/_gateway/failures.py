@@ -20,6 +20,7 @@ __all__ = [
     "UnreadableAnswerError",
     "advised",
     "doubt",
+    "is_refusal",
     "is_repeatable",
     "readable",
     "server_hint",
@@ -65,6 +66,11 @@ def is_repeatable(error: BaseException) -> bool:
             return word == "true"
         return error.status_code == 429 or _may_have_taken_effect(error)
     return isinstance(error, openai.APIConnectionError)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Say whether the service has read the request and takes issue with something in it."""
+    return isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError)
 
 
 def _may_have_taken_effect(error: openai.APIError) -> bool:

@@ -70,6 +70,12 @@ from gpt4o_tune.evaluation.graders import (
 from gpt4o_tune.evaluation.power import minimum_detectable_difference, rows_needed
 from gpt4o_tune.evaluation.preferences import Preferences, judge_pairs, judge_pairs_async
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
+from gpt4o_tune.evaluation.recording import (
+    RecordedAnswer,
+    RecordedPrompt,
+    Recording,
+    TokenLogprob,
+)
 from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango, wilson
 
 __all__ = [
@@ -112,6 +118,9 @@ __all__ = [
     "PublishedGrader",
     "PythonGrader",
     "PythonLimits",
+    "RecordedAnswer",
+    "RecordedPrompt",
+    "Recording",
     "Refusal",
     "RefusalRate",
     "Regex",
@@ -123,6 +132,7 @@ __all__ = [
     "TemplateProblem",
     "TemplateReport",
     "TextSimilarity",
+    "TokenLogprob",
     "ToolCallMatch",
     "ValidJson",
     "bootstrap_mean",

@@ -10,7 +10,6 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -64,10 +63,7 @@ class Place(_Part):
 
     @classmethod
     def of(cls, provider: Provider) -> Self:
-        address = urlsplit(provider.base_url)
-        # An address may carry a name and a password before the host, or a key in its query.
-        host = address.netloc.rpartition("@")[2]
-        return cls(kind=provider.kind, base_url=f"{address.scheme}://{host}{address.path}")
+        return cls(kind=provider.kind, base_url=provider.address)
 
 
 class RunRecord(_Part):
