@@ -23,6 +23,7 @@ from gpt4o_tune.evaluation.drift import (
     format_drift,
     length_drift,
 )
+from gpt4o_tune.evaluation.equivalence import Equivalence, EquivalenceOutcome, equivalence
 from gpt4o_tune.evaluation.graders import (
     AnswerPair,
     Asker,
@@ -67,6 +68,7 @@ from gpt4o_tune.evaluation.graders import (
     refusal_rate,
     refuses,
 )
+from gpt4o_tune.evaluation.parity import Agreement, LogprobAgreement, Parity, ParityBasis, ParityRow
 from gpt4o_tune.evaluation.power import minimum_detectable_difference, rows_needed
 from gpt4o_tune.evaluation.preferences import Preferences, judge_pairs, judge_pairs_async
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
@@ -79,6 +81,7 @@ from gpt4o_tune.evaluation.recording import (
 from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango, wilson
 
 __all__ = [
+    "Agreement",
     "Answer",
     "AnswerPair",
     "Asker",
@@ -92,6 +95,8 @@ __all__ = [
     "Difference",
     "Disagreement",
     "EquippedGrader",
+    "Equivalence",
+    "EquivalenceOutcome",
     "ExactMatch",
     "FormatDrift",
     "FormatShare",
@@ -107,12 +112,16 @@ __all__ = [
     "LabelModel",
     "LengthDrift",
     "LlmJudge",
+    "LogprobAgreement",
     "Means",
     "Measure",
     "ModelRequest",
     "MultiGrader",
     "Outcome",
     "PairedMeans",
+    "Parity",
+    "ParityBasis",
+    "ParityRow",
     "Preference",
     "Preferences",
     "PublishedGrader",
@@ -142,6 +151,7 @@ __all__ = [
     "compare",
     "confusion",
     "equip",
+    "equivalence",
     "format_drift",
     "grade_all",
     "grade_all_async",

@@ -93,6 +93,14 @@ class RecordedAnswer:
             values["logprobs"] = [[each.token, each.logprob] for each in self.logprobs]
         return values
 
+    def __str__(self) -> str:
+        if self.error is not None:
+            return f"({self.error})"
+        if self.tool_calls:
+            calls = [call.get("function") for call in self.tool_calls]
+            return json.dumps(calls, ensure_ascii=False)
+        return self.text or self.refusal or ""
+
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
         """Read what `to_dict` gives."""
@@ -129,7 +137,11 @@ class RecordedPrompt:
     @property
     def row(self) -> dict[str, object]:
         """The training row that it came from."""
-        ending = [] if self.reference is None else [dict(self.reference)]
+        return self.answered(self.reference)
+
+    def answered(self, answer: Mapping[str, object] | None) -> dict[str, object]:
+        """Make a training row of the prompt and an assistant's message."""
+        ending = [] if answer is None else [dict(answer)]
         return {"messages": [*map(dict, self.messages), *ending], **self.fields}
 
     def asked(self) -> dict[str, object]:
@@ -142,7 +154,7 @@ class RecordedPrompt:
         return values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Recording:
     """What one model answered to a list of prompts, frozen. `CustomModel.record` makes one.
 
@@ -221,8 +233,7 @@ class Recording:
         for each in self.prompts:
             whole = next((answer for answer in each.answers if answer.is_whole), None)
             if whole is not None:
-                messages = [*map(dict, each.messages), whole.message]
-                rows.append({"messages": messages, **each.fields})
+                rows.append(each.answered(whole.message))
         if len(rows) < len(self):
             log.warning(
                 "%s of %d have no whole answer and give no row",
@@ -276,9 +287,12 @@ class Recording:
 
     def _first_rows(self) -> list[list[str]]:
         return [
-            [str(row), shorten(each.question, 40), shorten(_shown(each.answers[0]), 40)]
+            [str(row), shorten(each.question, 40), shorten(str(each.answers[0]), 40)]
             for row, each in enumerate(self.prompts[:_SHOWN])
         ]
+
+    def __repr__(self) -> str:
+        return f"Recording({self.model!r}, {plural(len(self), 'prompt')}, {self.fingerprint[:12]})"
 
     def __str__(self) -> str:
         shown = table(["row", "asked", "answered"], self._first_rows(), align=">")
@@ -287,11 +301,3 @@ class Recording:
     def _repr_html_(self) -> str:
         head = html_text("\n".join(self._facts()))
         return head + html_table(["row", "asked", "answered"], self._first_rows())
-
-
-def _shown(answer: RecordedAnswer) -> str:
-    if answer.error is not None:
-        return f"({answer.error})"
-    if answer.tool_calls:
-        return json.dumps([call.get("function") for call in answer.tool_calls], ensure_ascii=False)
-    return answer.text or answer.refusal or ""

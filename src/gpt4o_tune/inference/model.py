@@ -64,6 +64,11 @@ class CustomModel:
         self.system = system
         self._trained_on = trained_on
 
+    @property
+    def trained_on(self) -> Dataset | None:
+        """The rows it was trained on, where they are known."""
+        return self._trained_on
+
     def ask(self, text: str, *, system: str | None = None, **parameters: object) -> str:
         """Send one user message and return the answer's text.
 
