@@ -39,16 +39,26 @@ if TYPE_CHECKING:
         VocabularyError,
         WebhookError,
     )
-    from gpt4o_tune.evaluation import Comparison, ExactMatch, JsonMatch, ValidJson
-    from gpt4o_tune.inference import CustomModel
+    from gpt4o_tune.evaluation import (
+        Comparison,
+        ExactMatch,
+        JsonMatch,
+        Parity,
+        Recording,
+        ValidJson,
+    )
+    from gpt4o_tune.inference import CustomModel, parity
     from gpt4o_tune.jobs import (
         EarlyStop,
         FineTuneJob,
         Hyperparameters,
         LaunchPlan,
         Metrics,
+        RetrainPlan,
         RunRecord,
         WandbIntegration,
+        plan_retrain,
+        retrain,
     )
     from gpt4o_tune.local import LocalServer
     from gpt4o_tune.providers import AzureDeployments, Profile, Provider
@@ -83,10 +93,13 @@ __all__ = [
     "MissingExtraError",
     "ModelRetiredError",
     "OverlapReport",
+    "Parity",
     "Problem",
     "Profile",
     "Provider",
     "ProviderError",
+    "Recording",
+    "RetrainPlan",
     "Review",
     "RunRecord",
     "Split",
@@ -97,6 +110,9 @@ __all__ = [
     "WandbIntegration",
     "WebhookError",
     "__version__",
+    "parity",
+    "plan_retrain",
+    "retrain",
 ]
 
 _HOME = {
@@ -127,10 +143,13 @@ _HOME = {
     "MissingExtraError": "errors",
     "ModelRetiredError": "errors",
     "OverlapReport": "data",
+    "Parity": "evaluation",
     "Problem": "data",
     "Profile": "providers",
     "Provider": "providers",
     "ProviderError": "errors",
+    "Recording": "evaluation",
+    "RetrainPlan": "jobs",
     "Review": "data",
     "RunRecord": "jobs",
     "Split": "data",
@@ -140,6 +159,9 @@ _HOME = {
     "VocabularyError": "errors",
     "WandbIntegration": "jobs",
     "WebhookError": "errors",
+    "parity": "inference",
+    "plan_retrain": "jobs",
+    "retrain": "jobs",
 }
 """The room that each name lives in."""
 

@@ -20,8 +20,8 @@ from gpt4o_tune.evaluation._agreement import (
     own,
     tool_calls,
 )
-from gpt4o_tune.evaluation._cautions import FEW_ROWS, name_rows
-from gpt4o_tune.evaluation._parity_scores import RowScore, Scores, scores
+from gpt4o_tune.evaluation._parity_cautions import parity_cautions
+from gpt4o_tune.evaluation._parity_scores import scores
 from gpt4o_tune.evaluation.bootstrap import bootstrap_mean
 from gpt4o_tune.evaluation.drift import FormatDrift, LengthDrift, format_drift, length_drift
 from gpt4o_tune.evaluation.equivalence import Equivalence, equivalence
@@ -30,6 +30,7 @@ from gpt4o_tune.evaluation.statistics import Interval, wilson
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from gpt4o_tune.evaluation._parity_scores import RowScore
     from gpt4o_tune.evaluation.equivalence import EquivalenceOutcome
     from gpt4o_tune.evaluation.graders import Grader
     from gpt4o_tune.evaluation.recording import RecordedAnswer, RecordedPrompt, Recording
@@ -239,10 +240,7 @@ def judge(
         logprobs=logprob_agreement([(a[0], b[0]) for a, b in pairs.values()]),
         rows=rows,
         left_out=old.failed,
-        warnings=(
-            *_warnings(old, new, rows, graded, basis, seen),
-            *_cautions(rows, found, basis),
-        ),
+        warnings=tuple(parity_cautions(old, new, rows, graded, found, basis, seen)),
     )
 
 
@@ -354,63 +352,3 @@ def _agreement(
 
 def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
-
-
-def _warnings(
-    old: Recording,
-    new: Recording,
-    rows: Sequence[ParityRow],
-    graded: Scores,
-    basis: ParityBasis,
-    seen: Collection[int],
-) -> Iterator[str]:
-    """Say in whole sentences what a reader should know before trusting the verdict."""
-    if len(rows) < FEW_ROWS:
-        yield f"{plural(len(rows), 'row')} {'is' if len(rows) == 1 else 'are'} few, so every interval is wide."
-    if old.failed:
-        yield (
-            f"{old.model!r} failed on {plural(len(old.failed), 'prompt')} ({name_rows(old.failed)}), which"
-            " are left out."
-        )
-    failed = [each.row for each in rows if each.new.error is not None]
-    if failed:
-        yield (
-            f"{new.model!r} failed on {plural(len(failed), 'prompt')} ({name_rows(failed)}), which count as"
-            " wrong and as disagreement; record them again before you trust the figures."
-        )
-    if graded.faults:
-        yield (
-            f"{plural(len(graded.faults), 'row')} could not be graded ({name_rows(graded.faults)}):"
-            f" {next(iter(graded.faults.values()))}"
-        )
-    if graded.rows and len(graded.rows) + len(graded.faults) < len(rows):
-        count = len(rows) - len(graded.rows) - len(graded.faults)
-        yield f"{plural(count, 'row')} without a reference play no part in the verdict."
-    if basis == "agreement":
-        yield (
-            "How far the old model agrees with itself is not known, so a difference cannot be told from its"
-            " own noise; record it with samples=3, or on rows with reference answers."
-        )
-    if old.parameters != new.parameters:
-        yield f"The two were asked with other parameters: {old.parameters} and {new.parameters}."
-    if seen:
-        yield (
-            f"{plural(len(seen), 'prompt')} also {'stands' if len(seen) == 1 else 'stand'} among the rows that"
-            f" {new.model!r} was trained on ({name_rows(seen)}): this shows what it remembers."
-        )
-
-
-def _cautions(rows: Sequence[ParityRow], found: Equivalence, basis: ParityBasis) -> Iterator[str]:
-    """Say what equal scores leave open."""
-    if basis != "score" or found.outcome != "equivalent":
-        return
-    if not any(each.old_score or each.new_score for each in rows):
-        yield "Neither is right on any row, so equal scores show nothing; look at the grader."
-    agreed = math.fsum(each.agreement for each in rows) / len(rows)
-    floor = _mean([each.own_old for each in rows if each.own_old is not None])
-    if agreed < (1.0 if floor is None else floor) - found.margin:
-        itself = "" if floor is None else f", and the old model with itself on {100 * floor:.0f}%"
-        yield (
-            f"As good does not mean alike: they say the same on {100 * agreed:.0f}% of the rows{itself}. Read"
-            " .worst before you switch."
-        )

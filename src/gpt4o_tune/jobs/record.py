@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.jobs.checkpoints import Checkpoint
     from gpt4o_tune.jobs.job import FineTuneJob
 
-__all__ = ["RunRecord"]
+__all__ = ["Place", "Rows", "RunRecord", "require_same"]
 
 VERSION = 1
 
@@ -52,6 +52,7 @@ class Rows(_Part):
 
     @classmethod
     def of(cls, rows: Dataset) -> Self:
+        """Describe rows."""
         return cls(fingerprint=rows.fingerprint, rows=len(rows), source=rows.source)
 
 
@@ -63,6 +64,7 @@ class Place(_Part):
 
     @classmethod
     def of(cls, provider: Provider) -> Self:
+        """Describe a provider."""
         return cls(kind=provider.kind, base_url=provider.address)
 
 
@@ -293,8 +295,8 @@ class RunRecord(_Part):
         Raises:
             DatasetError: These are not the rows of the run.
         """
-        _require_same("training", self.training, train)
-        _require_same("validation", self.validation, validation)
+        require_same("training", self.training, train)
+        require_same("validation", self.validation, validation)
         return make_plan(
             train,
             validation=validation,
@@ -310,7 +312,12 @@ class RunRecord(_Part):
         )
 
 
-def _require_same(side: str, recorded: Rows | None, given: Dataset | None) -> None:
+def require_same(side: str, recorded: Rows | None, given: Dataset | None) -> None:
+    """Refuse rows that are not those of the run, told by their fingerprint.
+
+    Raises:
+        DatasetError: They are others, or missing.
+    """
     if recorded is None and given is None:
         return
     if recorded is None:
