@@ -64,10 +64,8 @@ def parity_cautions(
         yield from _left_open(rows, found)
 
 
-def _cautions(rows: Sequence[ParityRow], found: Equivalence, basis: ParityBasis) -> Iterator[str]:
+def _left_open(rows: Sequence[ParityRow], found: Equivalence) -> Iterator[str]:
     """Say what equal scores leave open."""
-    if basis != "score" or found.outcome != "equivalent":
-        return
     if not any(each.old_score or each.new_score for each in rows):
         yield "Neither is right on any row, so equal scores show nothing; look at the grader."
     agreed = math.fsum(each.agreement for each in rows) / len(rows)
