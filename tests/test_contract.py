@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 
 import gpt4o_tune
-from gpt4o_tune import AzureDeployments, CustomModel, Dataset, FineTuneJob, RunRecord, errors
+from gpt4o_tune import (
+    AzureDeployments,
+    CustomModel,
+    Dataset,
+    FineTuneJob,
+    RunRecord,
+    errors,
+    parity,
+    plan_retrain,
+    retrain,
+)
 from gpt4o_tune.data import validate_grader
 from gpt4o_tune.jobs import WebhookEvent
 from gpt4o_tune.testing import FakeService, Faults
@@ -132,6 +142,10 @@ def test_twin_faces_have_one_signature(noun: type) -> None:
         (CustomModel.chat, ["self", "messages"]),
         (CustomModel.stream, ["self", "prompt"]),
         (CustomModel.compare, ["self", "dataset"]),
+        (CustomModel.record, ["self", "prompts"]),
+        (parity, ["old", "new", "recorded"]),
+        (plan_retrain, ["source"]),
+        (retrain, ["source"]),
         (Dataset.check, ["self"]),
         (Dataset.probe_images, ["self"]),
         (Dataset.moderate, ["self"]),

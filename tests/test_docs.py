@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PAGES = [
     "README.md",
+    "docs/before-14-january-2027.md",
     "docs/guide.md",
     "docs/reference/checks.md",
     "docs/reference/forms.md",

@@ -68,7 +68,13 @@ from gpt4o_tune.evaluation.graders import (
     refusal_rate,
     refuses,
 )
-from gpt4o_tune.evaluation.parity import Agreement, LogprobAgreement, Parity, ParityBasis, ParityRow
+from gpt4o_tune.evaluation.parity import (
+    LogprobAgreement,
+    Parity,
+    ParityBasis,
+    ParityRow,
+    ParityShare,
+)
 from gpt4o_tune.evaluation.power import minimum_detectable_difference, rows_needed
 from gpt4o_tune.evaluation.preferences import Preferences, judge_pairs, judge_pairs_async
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
@@ -81,7 +87,6 @@ from gpt4o_tune.evaluation.recording import (
 from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango, wilson
 
 __all__ = [
-    "Agreement",
     "Answer",
     "AnswerPair",
     "Asker",
@@ -122,6 +127,7 @@ __all__ = [
     "Parity",
     "ParityBasis",
     "ParityRow",
+    "ParityShare",
     "Preference",
     "Preferences",
     "PublishedGrader",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gpt4o_tune._display import html_table, html_text, paragraph, plural, shorten, table
 
 if TYPE_CHECKING:
-    from gpt4o_tune.evaluation.parity import Agreement, Parity
+    from gpt4o_tune.evaluation.parity import Parity, ParityShare
 
 _WORST_SHOWN = 5
 
@@ -64,7 +64,7 @@ def _measures(parity: Parity) -> tuple[list[str], list[list[str]]]:
     return headers, [_measure(each) for each in parity.agreements]
 
 
-def _measure(each: Agreement) -> list[str]:
+def _measure(each: ParityShare) -> list[str]:
     low, high = 100 * each.interval.low, 100 * each.interval.high
     return [
         each.respect,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.evaluation.graders import Grader
     from gpt4o_tune.evaluation.recording import RecordedAnswer, RecordedPrompt, Recording
 
-__all__ = ["Agreement", "Parity", "ParityBasis", "ParityRow", "judge"]
+__all__ = ["Parity", "ParityBasis", "ParityRow", "ParityShare", "judge"]
 
 ParityBasis = Literal["score", "agreement beyond the old model's own", "agreement"]
 """What the verdict rests on: grades against references, agreement held against how far the old model agrees
@@ -43,7 +43,7 @@ with itself, or bare agreement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class ParityShare:
     """The share of rows on which two answers look alike, in one respect."""
 
     respect: str
@@ -113,7 +113,7 @@ class Parity:
     """None where no row has a reference."""
     old_score: float | None
     new_score: float | None
-    agreements: tuple[Agreement, ...]
+    agreements: tuple[ParityShare, ...]
     """Letter for letter, in meaning, in kind of answer, and in tool calls where there are any."""
     length: LengthDrift | None
     """The new answers against the old ones; None where no row has text from both."""
@@ -309,7 +309,7 @@ def _found(
 
 def _agreements(
     pairs: Sequence[tuple[Sequence[RecordedAnswer], Sequence[RecordedAnswer]]], seed: int
-) -> Iterator[Agreement]:
+) -> Iterator[ParityShare]:
     yield _agreement("letter for letter", pairs, exact, seed)
     yield _agreement("in meaning", pairs, meaning, seed)
     yield _agreement("kind of answer", pairs, kind, seed)
@@ -333,14 +333,14 @@ def _agreement(
     pairs: Sequence[tuple[Sequence[RecordedAnswer], Sequence[RecordedAnswer]]],
     view: Callable[[RecordedAnswer], str],
     seed: int,
-) -> Agreement:
+) -> ParityShare:
     shares = [agreement(old, new, view) for old, new in pairs]
     owns = [[share for side in pairs if (share := own(side[n], view)) is not None] for n in (0, 1)]
     if set(shares) <= {0.0, 1.0}:
         interval = wilson(shares.count(1.0), len(shares))
     else:
         interval = bootstrap_mean(shares, seed=seed)
-    return Agreement(
+    return ParityShare(
         respect=respect,
         share=math.fsum(shares) / len(shares),
         interval=interval,
