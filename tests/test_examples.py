@@ -27,9 +27,7 @@ def example(name: str) -> ModuleType:
 @pytest.mark.parametrize(
     ("rows", "epochs"), [(40, 1), pytest.param(None, 4, marks=pytest.mark.slow)]
 )
-def test_the_way_across(
-    rows: int | None, epochs: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_way_across(rows: int | None, epochs: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Old model, recording, retraining and parity; the control answers exactly as the old model did."""
     found = example("across").main(rows=rows, epochs=epochs)
 

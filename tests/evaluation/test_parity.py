@@ -62,9 +62,7 @@ def shares(found: object) -> dict[str, float]:
 def call(name: str, arguments: str, call_id: str) -> RecordedAnswer:
     """Make an answer that calls one tool."""
     function = {"name": name, "arguments": arguments}
-    return RecordedAnswer(
-        tool_calls=({"id": call_id, "type": "function", "function": function},)
-    )
+    return RecordedAnswer(tool_calls=({"id": call_id, "type": "function", "function": function},))
 
 
 def test_as_good_on_enough_rows_is_equivalent() -> None:
@@ -174,9 +172,7 @@ def test_references_that_call_tools_are_graded_as_such() -> None:
     base = recording([[wanted]] * 60)
     prompts = tuple(dataclasses.replace(p, reference=wanted.message) for p in base.prompts)
     old = dataclasses.replace(base, prompts=prompts)
-    silent = tuple(
-        dataclasses.replace(p, answers=(RecordedAnswer(text=""),)) for p in old.prompts
-    )
+    silent = tuple(dataclasses.replace(p, answers=(RecordedAnswer(text=""),)) for p in old.prompts)
 
     found = parity(old, dataclasses.replace(old, model="new", prompts=silent))
 
@@ -189,9 +185,11 @@ def test_refusals_and_kinds_are_compared() -> None:
     new = recording([["I cannot help with that."], ["Sure."], ["ok"]], model="new")
 
     found = shares(parity(old, new))
+    turned = parity(new, old)
 
     assert found["where either refuses"] == 0.5
     assert found["kind of answer"] == pytest.approx(2 / 3)
+    assert any("refuses 1 prompt" in each and "(row 1)" in each for each in turned.warnings)
 
 
 def test_logprobs_are_compared_along_common_tokens() -> None:

@@ -114,9 +114,7 @@ def test_rows_are_fetched_from_the_old_provider(
 
 
 @pytest.mark.parametrize("by", ["record", "job"])
-def test_other_rows_are_refused(
-    run: tuple[FineTuneJob, Path], new: FakeService, by: str
-) -> None:
+def test_other_rows_are_refused(run: tuple[FineTuneJob, Path], new: FakeService, by: str) -> None:
     """Told by their bytes, or by the name under which this library uploaded them."""
     job, path = run
 
@@ -131,9 +129,7 @@ def test_other_rows_are_refused(
     assert plan_retrain(path if by == "record" else job, provider=new.provider, **rows)
 
 
-def test_rows_that_are_gone_are_asked_for(
-    run: tuple[FineTuneJob, Path], new: FakeService
-) -> None:
+def test_rows_that_are_gone_are_asked_for(run: tuple[FineTuneJob, Path], new: FakeService) -> None:
     """The message names the file, the fingerprint and the two ways on."""
     _, path = run
     Path(path.parent, "train.jsonl").write_text("{}\n", "utf-8")

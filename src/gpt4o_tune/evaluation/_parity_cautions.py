@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gpt4o_tune._display import plural
+from gpt4o_tune.evaluation._agreement import kind
 from gpt4o_tune.evaluation._cautions import FEW_ROWS, name_rows
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ def parity_cautions(
         yield (
             f"{plural(len(seen), 'prompt')} also {'stands' if len(seen) == 1 else 'stand'} among the rows that"
             f" {new.model!r} was trained on ({name_rows(seen)}): this shows what it remembers."
+        )
+    refused = [each.row for each in rows if kind(each.new) == "refusal" != kind(each.old)]
+    if refused:
+        yield (
+            f"{new.model!r} refuses {plural(len(refused), 'prompt')} that {old.model!r} answers"
+            f" ({name_rows(refused)})."
         )
     if basis == "score" and found.outcome == "equivalent":
         yield from _left_open(rows, found)

@@ -32,8 +32,8 @@ def text(parity: Parity) -> str:
 
 def page(parity: Parity) -> str:
     """Write the same as HTML, with longer answers."""
-    manner = "".join(f"<p>{html.escape(line)}</p>" for line in _manner(parity))
-    parts = [html_text(_head(parity)), html_table(*_measures(parity)), manner]
+    manner = "<br>".join(map(html.escape, _manner(parity)))
+    parts = [html_text(_head(parity)), html_table(*_measures(parity)), f"<p>{manner}</p>"]
     if parity.worst:
         title = html.escape(_worst_title(parity))
         parts.append(f"<p>{title}</p>{html_table(*_worst(parity, 240))}")
@@ -83,9 +83,9 @@ def _manner(parity: Parity) -> list[str]:
             f" new {100 * parity.new_score:.1f}%"
         )
     if parity.length is not None:
-        lines.append(f"length: {parity.length.verdict}")
+        lines.append(f"length of new by old: {parity.length.verdict}")
     if parity.format is not None:
-        lines.append(f"format: {parity.format.verdict}")
+        lines.append(f"format of new by old: {parity.format.verdict}")
     lines.append(
         "log-probabilities: not given by both" if parity.logprobs is None else str(parity.logprobs)
     )

@@ -78,8 +78,8 @@ class Equivalence:
         if self.outcome != "not shown":
             return f"{self.outcome}: {figures}"
         needed = "" if self.rows_needed is None else f" (need about {self.rows_needed:,})"
-        what = f"to be no worse {within}" if self.is_one_sided else f"equivalent {within}"
-        return f"not shown {what} with {plural(self.rows, 'row')}{needed}: {figures}"
+        what = "to be no worse" if self.is_one_sided else "equivalence"
+        return f"{what} {within} is not shown with {plural(self.rows, 'row')}{needed}: {figures}"
 
     def to_dict(self) -> dict[str, object]:
         """Give everything as plain values that `json.dumps` takes."""

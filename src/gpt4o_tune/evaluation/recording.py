@@ -279,7 +279,8 @@ class Recording:
             f"  where         {self.provider}, {self.base_url}",
             f"  when          {self.recorded_at:%Y-%m-%d %H:%M} UTC",
             f"  asked         {plural(len(self), 'prompt')}, {plural(self.samples, 'sample')} each, {settings}",
-            f"  answered      {len(answers) - failed} of {len(answers)}, {sum(tokens):,} tokens, "
+            f"  answered      {len(answers) - failed} of {len(answers)}, "
+            + (f"{sum(tokens):,} tokens, " if tokens else "")
             + ("with log-probabilities" if self.has_logprobs else "no log-probabilities"),
             f"  set-ups       {', '.join(sorted(map(str, prints))) or 'not named'}",
             f"  fingerprint   {self.fingerprint}",

@@ -90,7 +90,7 @@ async def finish(
     at_once: int,
     progress: bool | None,
 ) -> Recording:
-    """Ask what is missing, each answer on disk before the next one of its place is asked."""
+    """Ask what is missing, give each answer to the file as it comes, and seal the whole."""
     missing, asked = recording.missing, recording.empty
     line = live_line(progress=progress)
     wants_logprobs, done = logprobs, 0
