@@ -31,12 +31,13 @@ BASE = "gpt-4o-2024-08-06"
 GRADER = JsonMatch(fields=["queue"])
 
 
-def main(*, rows: int | None = None, epochs: int = 4) -> Parity:
+def main(*, rows: int | None = None, asked: int | None = None, epochs: int = 4) -> Parity:
     """Go the whole way, and return how close the new model comes.
 
     Args:
         rows: How many tickets to train on; all that are sound where none is given.
-        epochs: Passes over them.
+        asked: How many held-out tickets to ask; all where none is given.
+        epochs: Passes over the rows.
     """
     began = time.monotonic()
     with (
@@ -65,7 +66,7 @@ def main(*, rows: int | None = None, epochs: int = 4) -> Parity:
         print(f"{len(train)} rows made {old.name}")
 
         heading("2. Record it, while it still answers")
-        old.record(heldout, path=Path(folder, "old.jsonl"), samples=3)
+        old.record(heldout[:asked], path=Path(folder, "old.jsonl"), samples=3, max_tokens=60)
         recorded = Recording.load(Path(folder, "old.jsonl"))
         print(recorded)
 

@@ -129,6 +129,23 @@ def test_other_rows_are_refused(run: tuple[FineTuneJob, Path], new: FakeService,
     assert plan_retrain(path if by == "record" else job, provider=new.provider, **rows)
 
 
+def test_own_rows_are_taken_where_the_service_has_lost_its_file(
+    run: tuple[FineTuneJob, Path],
+    old: FakeService,
+    new: FakeService,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They cannot be compared then, and the log says so."""
+    old.faults.add("GET /v1/files/*", status=404, times=2)
+
+    plan = plan_retrain(
+        run[0], provider=new.provider, train=ROWS[:44], validation=ROWS[45:], seed=1
+    )
+
+    assert len(plan.launch.training) == 44
+    assert "could not be compared" in caplog.text
+
+
 def test_rows_that_are_gone_are_asked_for(run: tuple[FineTuneJob, Path], new: FakeService) -> None:
     """The message names the file, the fingerprint and the two ways on."""
     _, path = run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from os import PathLike
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from gpt4o_tune import catalog
 from gpt4o_tune._display import plural
+from gpt4o_tune._gateway import CALL_ERRORS
 from gpt4o_tune.data import Dataset
 from gpt4o_tune.data._store import RowStore
 from gpt4o_tune.errors import DatasetError, ProviderError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from gpt4o_tune.providers import Provider
 
 __all__ = ["Origin", "Source", "family_of", "origin_of"]
+
+log = logging.getLogger("gpt4o_tune")
 
 Source: TypeAlias = RunRecord | Recording | FineTuneJob | str | PathLike[str]
 """What names an old run."""
@@ -232,7 +236,11 @@ async def _uploaded(side: str, gateway: Gateway, file_id: str, given: Dataset | 
     """Return the rows that a job was trained on: those given, checked where that is possible, or the file."""
     if given is None:
         return await _downloaded(gateway, file_id)
-    file = await gateway.retrieve_file(file_id)
+    try:
+        file = await gateway.retrieve_file(file_id)
+    except CALL_ERRORS as error:
+        log.warning("the %s rows could not be compared with those of the job: %s", side, error)
+        return given
     named = _OWN_NAME.fullmatch(file.filename or "")
     if named and not given.fingerprint.startswith(named[1]):
         raise DatasetError(
