@@ -38,6 +38,8 @@ def old() -> Iterator[FakeService]:
     """The provider that will end."""
     with FakeService() as service:
         yield service
+        # The server closes a file that was fetched before it answers the next request.
+        FineTuneJob.list(provider=service.provider)
 
 
 @pytest.fixture
