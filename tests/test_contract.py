@@ -22,6 +22,9 @@ from gpt4o_tune import (
     FineTuneJob,
     RunRecord,
     errors,
+    parity,
+    plan_retrain,
+    retrain,
 )
 from gpt4o_tune.data import validate_grader
 from gpt4o_tune.jobs import WebhookEvent
@@ -152,6 +155,10 @@ def test_twin_faces_have_one_signature(noun: type) -> None:
         (BatchRun.wait, ["self"]),
         (CustomModel.wait_until_ready, ["self"]),
         (CustomModel.compare, ["self", "dataset"]),
+        (CustomModel.record, ["self", "prompts"]),
+        (parity, ["old", "new", "recorded"]),
+        (plan_retrain, ["source"]),
+        (retrain, ["source"]),
         (Dataset.check, ["self"]),
         (Dataset.probe_images, ["self"]),
         (Dataset.moderate, ["self"]),

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [
     "README.md",
     "docs/evaluation.md",
+    "docs/before-14-january-2027.md",
     "docs/guide.md",
     "docs/reference/checks.md",
     "docs/reference/forms.md",

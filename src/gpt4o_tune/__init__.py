@@ -47,7 +47,9 @@ if TYPE_CHECKING:
         Evaluation,
         ExactMatch,
         JsonMatch,
+        Parity,
         Recommendation,
+        Recording,
         ValidJson,
         recommend,
     )
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         evaluate_checkpoints_async,
         guard,
         guard_async,
+        parity,
     )
     from gpt4o_tune.jobs import (
         EarlyStop,
@@ -76,8 +79,11 @@ if TYPE_CHECKING:
         Hyperparameters,
         LaunchPlan,
         Metrics,
+        RetrainPlan,
         RunRecord,
         WandbIntegration,
+        plan_retrain,
+        retrain,
     )
     from gpt4o_tune.local import LocalServer
     from gpt4o_tune.providers import AzureDeployments, Profile, Provider
@@ -120,6 +126,7 @@ __all__ = [
     "ModelNotReadyError",
     "ModelRetiredError",
     "OverlapReport",
+    "Parity",
     "Pipeline",
     "Problem",
     "Profile",
@@ -127,6 +134,8 @@ __all__ = [
     "Provider",
     "ProviderError",
     "Recommendation",
+    "Recording",
+    "RetrainPlan",
     "Retrieved",
     "Review",
     "RunRecord",
@@ -147,7 +156,10 @@ __all__ = [
     "evaluate_checkpoints_async",
     "guard",
     "guard_async",
+    "parity",
+    "plan_retrain",
     "recommend",
+    "retrain",
 ]
 
 _HOME = {
@@ -186,6 +198,7 @@ _HOME = {
     "ModelNotReadyError": "errors",
     "ModelRetiredError": "errors",
     "OverlapReport": "data",
+    "Parity": "evaluation",
     "Pipeline": "inference",
     "Problem": "data",
     "Profile": "providers",
@@ -193,6 +206,8 @@ _HOME = {
     "Provider": "providers",
     "ProviderError": "errors",
     "Recommendation": "evaluation",
+    "Recording": "evaluation",
+    "RetrainPlan": "jobs",
     "Retrieved": "inference",
     "Review": "data",
     "RunRecord": "jobs",
@@ -212,7 +227,10 @@ _HOME = {
     "evaluate_checkpoints_async": "inference",
     "guard": "inference",
     "guard_async": "inference",
+    "parity": "inference",
+    "plan_retrain": "jobs",
     "recommend": "evaluation",
+    "retrain": "jobs",
 }
 """The room that each name lives in."""
 

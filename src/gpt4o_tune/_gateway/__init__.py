@@ -13,7 +13,13 @@ from gpt4o_tune._gateway.clients import (
     forget_asynchronous,
     forget_blocking,
 )
-from gpt4o_tune._gateway.failures import CALL_ERRORS, UnconfirmedError, is_absent, is_repeatable
+from gpt4o_tune._gateway.failures import (
+    CALL_ERRORS,
+    UnconfirmedError,
+    is_absent,
+    is_refusal,
+    is_repeatable,
+)
 from gpt4o_tune._gateway.gateway import READ_PATIENCE, Gateway
 from gpt4o_tune._gateway.many import Call, Outcome, Traffic, Watcher
 from gpt4o_tune._gateway.sending import LOOK_UP_PATIENCE, send_once
@@ -34,6 +40,7 @@ __all__ = [
     "forget_asynchronous",
     "forget_blocking",
     "is_absent",
+    "is_refusal",
     "is_repeatable",
     "send_once",
     "signed_payload",

@@ -21,6 +21,7 @@ __all__ = [
     "advised",
     "doubt",
     "is_absent",
+    "is_refusal",
     "is_repeatable",
     "readable",
     "server_hint",
@@ -99,6 +100,11 @@ def is_repeatable(error: BaseException) -> bool:
 def is_absent(error: BaseException) -> bool:
     """Say whether the model does not answer, while another one may: not found, or a failing service."""
     return isinstance(error, openai.NotFoundError | openai.InternalServerError)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Say whether the service has read the request and takes issue with something in it."""
+    return isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError)
 
 
 def _may_have_taken_effect(error: openai.APIError) -> bool:

@@ -30,6 +30,7 @@ from gpt4o_tune.evaluation.drift import (
     length_drift,
 )
 from gpt4o_tune.evaluation.effect import cohens_h, standardised_difference
+from gpt4o_tune.evaluation.equivalence import Equivalence, EquivalenceOutcome, equivalence
 from gpt4o_tune.evaluation.evaluation import (
     Evaluation,
     evaluate_answers,
@@ -80,11 +81,24 @@ from gpt4o_tune.evaluation.graders import (
     refusal_rate,
     refuses,
 )
+from gpt4o_tune.evaluation.parity import (
+    LogprobAgreement,
+    Parity,
+    ParityBasis,
+    ParityRow,
+    ParityShare,
+)
 from gpt4o_tune.evaluation.power import minimum_detectable_difference, rows_needed
 from gpt4o_tune.evaluation.preferences import Preferences, judge_pairs, judge_pairs_async
 from gpt4o_tune.evaluation.probe import AREAS, Area, ProbeGrader, general_probe
 from gpt4o_tune.evaluation.prompts import SplitRow, split_row
 from gpt4o_tune.evaluation.recommendation import Option, Recommendation, Verdict, recommend
+from gpt4o_tune.evaluation.recording import (
+    RecordedAnswer,
+    RecordedPrompt,
+    Recording,
+    TokenLogprob,
+)
 from gpt4o_tune.evaluation.standing import Standing, standing
 from gpt4o_tune.evaluation.statistics import Interval, holm, mcnemar_exact, tango, wilson
 
@@ -106,6 +120,8 @@ __all__ = [
     "Difference",
     "Disagreement",
     "EquippedGrader",
+    "Equivalence",
+    "EquivalenceOutcome",
     "Evaluation",
     "ExactMatch",
     "FormatDrift",
@@ -123,6 +139,7 @@ __all__ = [
     "LabelModel",
     "LengthDrift",
     "LlmJudge",
+    "LogprobAgreement",
     "Means",
     "Measure",
     "ModelRequest",
@@ -130,6 +147,10 @@ __all__ = [
     "Option",
     "Outcome",
     "PairedMeans",
+    "Parity",
+    "ParityBasis",
+    "ParityRow",
+    "ParityShare",
     "Preference",
     "Preferences",
     "ProbeGrader",
@@ -137,6 +158,9 @@ __all__ = [
     "PythonGrader",
     "PythonLimits",
     "Recommendation",
+    "RecordedAnswer",
+    "RecordedPrompt",
+    "Recording",
     "Refusal",
     "RefusalRate",
     "Regex",
@@ -149,6 +173,7 @@ __all__ = [
     "TemplateProblem",
     "TemplateReport",
     "TextSimilarity",
+    "TokenLogprob",
     "ToolCallMatch",
     "ValidJson",
     "Verdict",
@@ -162,6 +187,7 @@ __all__ = [
     "compare",
     "confusion",
     "equip",
+    "equivalence",
     "evaluate_answers",
     "evaluate_answers_async",
     "forgetting",

@@ -1,5 +1,6 @@
 """Use it: ask a custom model once or thousands of times, keep it, and hold it against others."""
 
+from gpt4o_tune.inference.asking_again import parity, parity_async
 from gpt4o_tune.inference.batch import BatchCounts, BatchRun
 from gpt4o_tune.inference.candidates import Candidate, FewShot, Pipeline, Prompted, Retrieved
 from gpt4o_tune.inference.checkpoint_ranking import (
@@ -44,4 +45,6 @@ __all__ = [
     "evaluate_checkpoints_async",
     "guard",
     "guard_async",
+    "parity",
+    "parity_async",
 ]

@@ -9,6 +9,7 @@ from gpt4o_tune._drive import iterate, run
 from gpt4o_tune._gateway import CALL_ERRORS
 from gpt4o_tune.errors import ModelNotReadyError
 from gpt4o_tune.evaluation import Comparison, comparable, compare
+from gpt4o_tune.inference import recording as asked
 from gpt4o_tune.inference.asking import answer_all
 from gpt4o_tune.inference.fallback import Route
 from gpt4o_tune.inference.kept import KeptModel
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune._gateway import Gateway
     from gpt4o_tune.data import Dataset
-    from gpt4o_tune.evaluation import Answer, Grader, SeenRows
+    from gpt4o_tune.evaluation import Answer, Grader, Recording, SeenRows
     from gpt4o_tune.inference.results import MapResult
 
 __all__ = ["CustomModel"]
@@ -500,6 +501,82 @@ class CustomModel(KeptModel):
             grader=grader,
             overlap=seen,
             allow_seen=allow_seen,
+        )
+
+    def record(
+        self,
+        prompts: Dataset | Recording | Iterable[str | Sequence[Mapping[str, object]]],
+        *,
+        path: str | os.PathLike[str] | None = None,
+        samples: int | None = None,
+        logprobs: bool = True,
+        at_once: int = 8,
+        progress: bool | None = None,
+        **parameters: object,
+    ) -> Recording:
+        """Keep what this model answers, while it still answers.
+
+        A call that fails is part of the recording, as an answer with an error. Where the path holds the
+        same recording already, only what is missing or failed is asked.
+
+        Args:
+            prompts: Texts, to which the model's own system prompt is added; conversations as they are; a
+                dataset, of whose rows the last answer is kept as the reference; or another recording, whose
+                prompts are asked with the same parameters.
+            path: A file to which every answer goes as it comes, so that a crash loses none.
+            samples: How often each prompt is asked; once where none is given, and as often as that recording
+                where prompts is one. From two on, the recording shows how far the model agrees with itself,
+                without which agreement with another one cannot be judged fairly. Each has a seed of its own.
+            logprobs: Keep the log-probability of every token; a service that refuses is asked without.
+            at_once: Calls in flight at the same time.
+            progress: False is silent, True always writes, None writes only to a terminal or notebook.
+            parameters: Fields of the chat request, over `temperature=0` and `seed=0`; None leaves one out.
+
+        Raises:
+            DatasetError: There is nothing to ask, or the file is another recording.
+            ValueError: A number or a parameter makes no sense.
+        """
+        begun = self._begin_recording(prompts, path, samples, at_once, parameters)
+        gateway = self.provider.blocking()
+        return run(
+            asked.finish(gateway, begun, logprobs=logprobs, at_once=at_once, progress=progress)
+        )
+
+    async def record_async(
+        self,
+        prompts: Dataset | Recording | Iterable[str | Sequence[Mapping[str, object]]],
+        *,
+        path: str | os.PathLike[str] | None = None,
+        samples: int | None = None,
+        logprobs: bool = True,
+        at_once: int = 8,
+        progress: bool | None = None,
+        **parameters: object,
+    ) -> Recording:
+        """As `record`, without blocking on the network."""
+        begun = self._begin_recording(prompts, path, samples, at_once, parameters)
+        gateway = self.provider.asynchronous()
+        return await asked.finish(
+            gateway, begun, logprobs=logprobs, at_once=at_once, progress=progress
+        )
+
+    def _begin_recording(
+        self,
+        prompts: Dataset | Recording | Iterable[str | Sequence[Mapping[str, object]]],
+        path: str | os.PathLike[str] | None,
+        samples: int | None,
+        at_once: int,
+        parameters: Mapping[str, object],
+    ) -> asked.OpenRecording:
+        return asked.begin(
+            self.name,
+            self.provider,
+            prompts,
+            system=self.system,
+            path=path,
+            samples=samples,
+            at_once=at_once,
+            parameters=parameters,
         )
 
     def _candidates(

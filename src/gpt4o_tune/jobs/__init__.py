@@ -12,11 +12,20 @@ from gpt4o_tune.jobs.job import FineTuneJob
 from gpt4o_tune.jobs.metrics import MetricRow, Metrics
 from gpt4o_tune.jobs.plan import IfExists, LaunchPlan
 from gpt4o_tune.jobs.record import RunRecord
+from gpt4o_tune.jobs.retraining import (
+    CarriedSetting,
+    RetrainPlan,
+    plan_retrain,
+    plan_retrain_async,
+    retrain,
+    retrain_async,
+)
 from gpt4o_tune.jobs.stopping import StopRule
 from gpt4o_tune.jobs.webhooks import WebhookEvent
 
 __all__ = [
     "Bill",
+    "CarriedSetting",
     "Checkpoint",
     "Checkpoints",
     "CleanupReport",
@@ -31,10 +40,15 @@ __all__ = [
     "Leftover",
     "MetricRow",
     "Metrics",
+    "RetrainPlan",
     "RunRecord",
     "StopRule",
     "WandbIntegration",
     "WebhookEvent",
     "cleanup",
     "cleanup_async",
+    "plan_retrain",
+    "plan_retrain_async",
+    "retrain",
+    "retrain_async",
 ]

@@ -10,7 +10,6 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from gpt4o_tune.jobs.checkpoints import Checkpoint
     from gpt4o_tune.jobs.job import FineTuneJob
 
-__all__ = ["RunRecord"]
+__all__ = ["Place", "Rows", "RunRecord", "require_same"]
 
 VERSION = 1
 
@@ -54,6 +53,7 @@ class Rows(_Part):
 
     @classmethod
     def of(cls, rows: Dataset) -> Self:
+        """Describe rows."""
         return cls(fingerprint=rows.fingerprint, rows=len(rows), source=rows.source)
 
 
@@ -65,10 +65,8 @@ class Place(_Part):
 
     @classmethod
     def of(cls, provider: Provider) -> Self:
-        address = urlsplit(provider.base_url)
-        # An address may carry a name and a password before the host, or a key in its query.
-        host = address.netloc.rpartition("@")[2]
-        return cls(kind=provider.kind, base_url=f"{address.scheme}://{host}{address.path}")
+        """Describe a provider."""
+        return cls(kind=provider.kind, base_url=provider.address)
 
 
 class RunRecord(_Part):
@@ -328,8 +326,8 @@ class RunRecord(_Part):
         Raises:
             DatasetError: These are not the rows of the run.
         """
-        _require_same("training", self.training, train)
-        _require_same("validation", self.validation, validation)
+        require_same("training", self.training, train)
+        require_same("validation", self.validation, validation)
         return make_plan(
             train,
             validation=validation,
@@ -345,7 +343,12 @@ class RunRecord(_Part):
         )
 
 
-def _require_same(side: str, recorded: Rows | None, given: Dataset | None) -> None:
+def require_same(side: str, recorded: Rows | None, given: Dataset | None) -> None:
+    """Refuse rows that are not those of the run, told by their fingerprint.
+
+    Raises:
+        DatasetError: They are others, or missing.
+    """
     if recorded is None and given is None:
         return
     if recorded is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from gpt4o_tune._connection import SYSTEM_CLOCK, Clock, Connection
 from gpt4o_tune.errors import ProviderError
@@ -190,6 +191,12 @@ class Provider:
         if base_url is None or base_url.rstrip("/") == OPENAI_URL:
             return cls.openai()
         return cls.compatible(base_url)
+
+    @property
+    def address(self) -> str:
+        """The address without what may be secret in one: a name and password, or a key in its query."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @property
     def connection(self) -> Connection:

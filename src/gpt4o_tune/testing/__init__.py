@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gpt4o_tune.testing.clock import VirtualClock
     from gpt4o_tune.testing.faults import Fault, Faults, UnusedFaultWarning
-    from gpt4o_tune.testing.recording import RecordedRequest, Recording
+    from gpt4o_tune.testing.recording import RecordedRequest, RecordedRequests
     from gpt4o_tune.testing.service import FakeService
     from gpt4o_tune.testing.transitions import Outcome, Transitions
 
@@ -26,7 +26,7 @@ __all__ = [
     "Faults",
     "Outcome",
     "RecordedRequest",
-    "Recording",
+    "RecordedRequests",
     "Transitions",
     "UnusedFaultWarning",
     "VirtualClock",
@@ -38,7 +38,7 @@ _HOME = {
     "Faults": "faults",
     "Outcome": "transitions",
     "RecordedRequest": "recording",
-    "Recording": "recording",
+    "RecordedRequests": "recording",
     "Transitions": "transitions",
     "UnusedFaultWarning": "faults",
     "VirtualClock": "clock",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gpt4o_tune.testing._script import Script
     from gpt4o_tune.testing.faults import Fault, Faults
-    from gpt4o_tune.testing.recording import Recording
+    from gpt4o_tune.testing.recording import RecordedRequests
 
 ABORT = "gpt4o_tune.abort"
 """Scope extension: a function that cuts the connection, where the transport gives one."""
@@ -56,7 +56,7 @@ class Paced:
 class Faulty:
     """Records each request, and does to it what its fault says."""
 
-    def __init__(self, app: ASGIApp, *, faults: Faults, requests: Recording) -> None:
+    def __init__(self, app: ASGIApp, *, faults: Faults, requests: RecordedRequests) -> None:
         self._app = app
         self._faults = faults
         self._requests = requests

@@ -33,7 +33,7 @@ class RecordedRequest:
         return fnmatchcase(self.method, method or "*") and fnmatchcase(self.path, path)
 
 
-class Recording(Sequence[RecordedRequest]):
+class RecordedRequests(Sequence[RecordedRequest]):
     """The requests so far, in the order in which they arrived."""
 
     def __init__(self) -> None:

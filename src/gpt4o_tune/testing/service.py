@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from gpt4o_tune.local import require_extra
 from gpt4o_tune.testing.clock import VirtualClock
 from gpt4o_tune.testing.faults import Faults, UnusedFaultWarning
-from gpt4o_tune.testing.recording import Recording
+from gpt4o_tune.testing.recording import RecordedRequests
 from gpt4o_tune.testing.transitions import Outcome, Transitions
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class FakeService:
         self.outcomes = deque(outcomes)
         self.clock = clock or VirtualClock()
         self.faults = Faults(clock=self.clock, seed=seed)
-        self.requests = Recording()
+        self.requests = RecordedRequests()
         self.api_key = _KEY
         self._unused_faults = unused_faults
         self._running: _Running | None = None
